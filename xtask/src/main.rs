@@ -1,0 +1,148 @@
+//! The tasks of this workspace: `cargo xtask test`, `cargo xtask requirements`.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+mod requirements;
+
+const USAGE: &str = "\
+usage: cargo xtask TASK
+
+  test [--quick]        format, clippy, all tests, documentation, dependency rules;
+                        then builds and briefly runs the fuzz targets and the benchmarks
+                        (--quick leaves those out)
+  requirements FILE     coverage of a table of requirements by the tests' names:
+                        per area, and the rows that no test names";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match arguments.as_slice() {
+        ["test"] => test(Extent::Full),
+        ["test", "--quick"] => test(Extent::Quick),
+        ["requirements", file] => requirements::report(&root(), Path::new(file)),
+        _ => Err(USAGE.to_owned()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The workspace's folder.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Quick,
+    Full,
+}
+
+/// How long each fuzz target runs in a full test: long enough to replay its seeds.
+const FUZZ_RUNS: &str = "-runs=2000";
+
+fn test(extent: Extent) -> Result<(), String> {
+    let root = root();
+    let cargo = |arguments: &[&str]| run(&root, arguments);
+    cargo(&["fmt", "--all", "--check"])?;
+    cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])?;
+    cargo(&["test", "--workspace", "--all-features"])?;
+    document(&root)?;
+    pure_core(&root)?;
+    if extent == Extent::Full {
+        for target in fuzz_targets(&root)? {
+            let seeds = root.join("fuzz/seeds").join(&target);
+            let mut arguments =
+                vec!["run", "--quiet", "--release", "--bin", &target, "--", FUZZ_RUNS];
+            let seeds = seeds.to_string_lossy().into_owned();
+            if Path::new(&seeds).is_dir() {
+                arguments.push(&seeds);
+            }
+            run(&root.join("fuzz"), &arguments)?;
+        }
+        run(&root.join("benches"), &["bench", "--quiet", "--", "--test"])?;
+    }
+    Ok(())
+}
+
+/// Documentation builds without a warning.
+fn document(root: &Path) -> Result<(), String> {
+    step(Command::new(cargo_program()).current_dir(root).env("RUSTDOCFLAGS", "-D warnings").args([
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--all-features",
+    ]))
+}
+
+/// What scim2-core may never depend on: it does no I/O and knows no runtime.
+const NOT_IN_CORE: [&str; 8] = [
+    "tokio",
+    "async-std",
+    "hyper",
+    "reqwest",
+    "axum",
+    "rusqlite",
+    "tokio-postgres",
+    "libsqlite3-sys",
+];
+
+fn pure_core(root: &Path) -> Result<(), String> {
+    let output = Command::new(cargo_program())
+        .current_dir(root)
+        .args(["tree", "-e", "normal", "-p", "scim2-core", "--prefix", "none"])
+        .output()
+        .map_err(|error| format!("cargo tree: {error}"))?;
+    let tree = String::from_utf8_lossy(&output.stdout);
+    let found = tree
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .find(|name| NOT_IN_CORE.contains(name));
+    match found {
+        Some(name) => Err(format!("scim2-core depends on {name}, which does I/O")),
+        None => Ok(()),
+    }
+}
+
+/// The names of the fuzz targets: one file each.
+fn fuzz_targets(root: &Path) -> Result<Vec<String>, String> {
+    let folder = root.join("fuzz/fuzz_targets");
+    let entries =
+        std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            (path.extension()? == "rs").then(|| path.file_stem()?.to_str().map(str::to_owned))?
+        })
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Result<(), String> {
+    step(Command::new(cargo_program()).current_dir(folder).args(arguments))
+}
+
+fn step(command: &mut Command) -> Result<(), String> {
+    let shown = format!("{command:?}").replace('"', "");
+    eprintln!("── {shown}");
+    let started = Instant::now();
+    let status = command.status().map_err(|error| format!("{shown}: {error}"))?;
+    if !status.success() {
+        return Err(format!("failed ({status}): {shown}"));
+    }
+    eprintln!("── done in {:.0?}", started.elapsed());
+    Ok(())
+}
+
+fn cargo_program() -> String {
+    env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
+}
