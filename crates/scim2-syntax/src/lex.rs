@@ -181,13 +181,25 @@ fn split_names(names: &str) -> Result<(AttrName, Option<AttrName>), ParseError> 
         return Ok((AttrName::new(names)?, None));
     };
     let name = AttrName::new(name)?;
-    let start = name.as_str().len() + 1;
-    match name::bad_byte(sub_attr.as_bytes()) {
-        None => Ok((name, Some(AttrName::new_unchecked(sub_attr)))),
-        Some(0) if sub_attr.is_empty() => fail(ExpectedAttribute, start),
-        Some(at) if sub_attr.as_bytes().get(at) == Some(&b'.') && at > 0 => {
-            fail(SubAttributeTooDeep, start + at)
+    let sub_attr = last_name(sub_attr).map_err(|error| error.at(name.as_str().len() + 1))?;
+    Ok((name, Some(sub_attr)))
+}
+
+/// A name after which no other comes: `value` of `emails.value`.
+fn last_name(name: &str) -> Result<AttrName, ParseError> {
+    match name::bad_byte(name.as_bytes()) {
+        Some(at) if at > 0 && name.as_bytes().get(at) == Some(&b'.') => {
+            fail(SubAttributeTooDeep, at)
         }
-        Some(at) => fail(InvalidName, start + at),
+        _ => AttrName::new(name),
+    }
+}
+
+/// The sub-attribute at `start`, after `].`, and where it ends.
+pub(crate) fn sub_attr(text: &str, start: usize) -> Result<(AttrName, usize), ParseError> {
+    let end = attr_path_end(text.as_bytes(), start);
+    match last_name(text.get(start..end).unwrap_or_default()) {
+        Ok(name) => Ok((name, end)),
+        Err(error) => Err(error.at(start)),
     }
 }

@@ -62,6 +62,7 @@ mod print;
 #[cfg(feature = "serde")]
 mod serde;
 mod text;
+mod tree;
 mod uri;
 mod value;
 

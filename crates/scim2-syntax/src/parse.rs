@@ -6,79 +6,95 @@ use crate::{
     AttrName, AttrPath, CompareOp, CompareValue, Filter, ParseError, PatchPath, SmallStr,
     SyntaxPolicy, class,
     error::ParseErrorKind::{self, *},
-    filter::{Node, NodeKind, Operands},
+    filter::{Node, NodeKind},
     lex,
+    tree::{Connective, Level, Term, Tree},
     value::Number,
 };
 
 /// How much of an unknown operator an error repeats.
 const MAX_ECHO: usize = 32;
 
-pub(crate) fn check_len(text: &str, policy: &SyntaxPolicy) -> Result<(), ParseError> {
-    // INVARIANT: offsets and node positions fit in u32.
-    let limit = policy.max_len.min(u32::MAX as usize);
-    if text.len() > limit { Err(ParseError::new(TooLong(limit), limit)) } else { Ok(()) }
-}
+/// How many bytes of text usually become a node. With `MAX_GUESS` it only saves growing the list.
+const BYTES_A_NODE: usize = 20;
+/// No more nodes than this are made room for on a guess.
+const MAX_GUESS: usize = 32;
+
+const VALUE: AttrName = AttrName::from_static("value");
 
 /// `FILTER`
 pub(crate) fn filter(text: &str, policy: &SyntaxPolicy) -> Result<Filter, ParseError> {
     check_len(text, policy)?;
     let mut parser = Parser::new(text, 0, policy);
-    parser.run(Until::End)?;
-    Ok(Filter::from_nodes(parser.nodes))
+    let root = parser.filter(Until::End)?;
+    Ok(Filter::from_nodes(parser.tree.finish(root)))
 }
 
-/// `PATH = attrPath / valuePath [subAttr]`; `attrExp` as well under [`SyntaxPolicy::attr_exp`].
+/// `PATH = attrPath / valuePath [subAttr]` (RFC 7644 §3.5.2, Figure 7)
 pub(crate) fn patch_path(text: &str, policy: &SyntaxPolicy) -> Result<PatchPath, ParseError> {
     check_len(text, policy)?;
     check_start(text)?;
-    let (mut attr, end) = lex::attr_path(text, 0, policy)?;
+    let (attr, end) = lex::attr_path(text, 0, policy)?;
     match text.as_bytes().get(end) {
-        None => return Ok(attr.into()),
-        Some(b'[') => {}
-        // Erratum 7122: a bare expression selects elements.
-        Some(&byte) if policy.attr_exp && class::space(byte) => {
-            let element = attr.sub_attr.take().unwrap_or(VALUE);
-            let mut parser = Parser::new(text, end, policy);
-            let node = parser.operator_and_value(element.into())?;
-            return match text.as_bytes().get(parser.at) {
-                None => {
-                    let filter = Filter::from_nodes([Node::new(node)].into());
-                    Ok(PatchPath { attr, filter: Some(filter), sub_attr: None })
-                }
-                Some(_) => parser.fail(TrailingText),
-            };
-        }
-        Some(_) => return Err(not_a_path(text, end)),
+        None => Ok(attr.into()),
+        Some(b'[') => value_path(text, before_brackets(attr, end, policy)?, end, policy),
+        Some(&byte) if policy.attr_exp && class::space(byte) => element(text, attr, end, policy),
+        Some(_) => Err(not_a_path(text, end)),
     }
-    let attr = before_brackets(attr, end, policy)?;
-    if policy.max_depth == 0 {
-        return Err(ParseError::new(TooDeep(0), end));
-    }
-    let mut parser = Parser::new(text, end + 1, policy);
-    parser.bracket = Some(end);
-    parser.run(Until::Bracket).map_err(|error| match error.kind() {
-        UnclosedBracket | TooLong(_) => error,
+}
+
+/// `attrPath "[" valFilter "]" [subAttr]`, where the bracket is at `bracket`
+fn value_path(
+    text: &str,
+    attr: AttrPath,
+    bracket: usize,
+    policy: &SyntaxPolicy,
+) -> Result<PatchPath, ParseError> {
+    let mut parser = Parser::new(text, bracket + 1, policy);
+    parser.bracket = Some(Bracket { offset: bracket, path: None });
+    let root = parser.filter(Until::Bracket).map_err(|error| match error.kind() {
+        UnclosedBracket => error,
         _ => error.inside_brackets(),
     })?;
-    let filter = Some(Filter::from_nodes(parser.nodes));
     let end = parser.at;
-    let tail = text.get(end..).unwrap_or_default();
-    let sub_attr = match tail.strip_prefix('.') {
-        None if tail.is_empty() => None,
-        None => return Err(ParseError::new(TrailingPath, end)),
-        Some(name) => Some(AttrName::new(name).map_err(|error| {
-            let at = error.offset();
-            match name.as_bytes().get(at) {
-                Some(b'.') if at > 0 => ParseError::new(SubAttributeTooDeep, end + 1 + at),
-                _ => error.at(end + 1),
+    let filter = Some(Filter::from_nodes(parser.tree.finish(root)));
+    let sub_attr = match text.as_bytes().get(end) {
+        None => None,
+        Some(b'.') => {
+            let (name, end) = lex::sub_attr(text, end + 1)?;
+            if end < text.len() {
+                return Err(ParseError::new(TrailingPath, end));
             }
-        })?),
+            Some(name)
+        }
+        Some(_) => return Err(ParseError::new(TrailingPath, end)),
     };
     Ok(PatchPath { attr, filter, sub_attr })
 }
 
-const VALUE: AttrName = AttrName::from_static("value");
+/// `attrExp` as a path (erratum 7122): `attr op value` is `attr[value op value]`, and `attr.sub op value` is
+/// `attr[sub op value]`. The path ends at `end`.
+fn element(
+    text: &str,
+    mut attr: AttrPath,
+    end: usize,
+    policy: &SyntaxPolicy,
+) -> Result<PatchPath, ParseError> {
+    let element = attr.sub_attr.take().unwrap_or(VALUE);
+    let mut parser = Parser::new(text, end, policy);
+    let expression = parser.operator_and_value(element.into())?;
+    if parser.at < text.len() {
+        return parser.fail(TrailingText);
+    }
+    let filter = Filter::from_nodes([Node::new(expression)].into());
+    Ok(PatchPath { attr, filter: Some(filter), sub_attr: None })
+}
+
+pub(crate) fn check_len(text: &str, policy: &SyntaxPolicy) -> Result<(), ParseError> {
+    // INVARIANT: positions of nodes fit in u32.
+    let limit = policy.max_len.min(u32::MAX as usize);
+    if text.len() > limit { Err(ParseError::new(TooLong(limit), limit)) } else { Ok(()) }
+}
 
 /// A path does not begin with white space.
 pub(crate) fn check_start(text: &str) -> Result<(), ParseError> {
@@ -128,30 +144,7 @@ enum Open {
     Bracket,
 }
 
-/// The terms so far of an `and` or `or`: positions of the first and the last, and how many.
-#[derive(Clone, Copy, Default)]
-struct Chain {
-    first: u32,
-    last: u32,
-    count: u32,
-}
-
-/// A finished term. Chains are not nodes yet: they may still become part of a longer chain.
-#[derive(Clone, Copy)]
-enum Term {
-    Node(u32),
-    And(Chain),
-    Or(Chain),
-}
-
-/// The unfinished chains of one level: `or.terms OR and.terms AND …`.
-#[derive(Clone, Copy, Default)]
-struct Level {
-    or: Chain,
-    and: Chain,
-}
-
-/// An outer level, kept while an inner one is read.
+/// Something open, and the level around it.
 struct Frame {
     outer: Level,
     open: Open,
@@ -159,19 +152,23 @@ struct Frame {
     offset: usize,
 }
 
+/// The `[` that is open.
+struct Bracket {
+    offset: usize,
+    /// The path before it; none when it is that of a PATCH path.
+    path: Option<AttrPath>,
+}
+
 struct Parser<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
     policy: &'a SyntaxPolicy,
-    nodes: Vec<Node>,
+    tree: Tree,
     leaves: usize,
-    level: Level,
     frames: Vec<Frame>,
-    /// Where the `[` is, while inside brackets.
-    bracket: Option<usize>,
-    /// The path before that `[`.
-    bracket_path: Option<AttrPath>,
+    /// Brackets do not nest, so there is at most one.
+    bracket: Option<Bracket>,
 }
 
 impl<'a> Parser<'a> {
@@ -181,45 +178,24 @@ impl<'a> Parser<'a> {
             bytes: text.as_bytes(),
             at,
             policy,
-            nodes: Vec::new(),
+            tree: Tree::with_capacity((text.len() / BYTES_A_NODE + 1).min(MAX_GUESS)),
             leaves: 0,
-            level: Level::default(),
             frames: Vec::new(),
             bracket: None,
-            bracket_path: None,
         }
-    }
-
-    fn fail<T>(&self, kind: ParseErrorKind) -> Result<T, ParseError> {
-        Err(ParseError::new(kind, self.at))
-    }
-
-    fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
-    }
-
-    fn skip_space(&mut self) -> bool {
-        let start = self.at;
-        while self.peek().is_some_and(class::space) {
-            self.at += 1;
-        }
-        self.at > start
-    }
-
-    /// The word at the current place: all up to white space, a parenthesis, a bracket or a quotation mark.
-    fn word(&self) -> &'a str {
-        let end = lex::run(self.bytes, self.at, |byte| !class::delimiter(byte));
-        self.text.get(self.at..end).unwrap_or_default()
     }
 
     /// `filter = or; or = and *(OR and); and = term *(AND term)`
-    fn run(&mut self, until: Until) -> Result<(), ParseError> {
+    fn filter(&mut self, until: Until) -> Result<Term, ParseError> {
+        if until == Until::Bracket && self.policy.max_depth == 0 {
+            return Err(ParseError::new(TooDeep(0), self.at));
+        }
         loop {
-            // Opening brackets and `not` come before a term …
+            // What opens comes before a term …
             while self.open()? {}
             let mut term = self.expression()?;
-            let mut glued = true;
-            // … and closing brackets, `and` and `or` after it.
+            // … and what closes, and `and` and `or`, after it.
+            let mut after_parenthesis = false;
             loop {
                 while let Some(Frame { open: Open::BareNot, .. }) = self.frames.last() {
                     term = self.close(term);
@@ -229,19 +205,18 @@ impl<'a> Parser<'a> {
                     None => return self.end(term, until),
                     Some(b')') => {
                         term = self.close_parenthesis(term)?;
-                        glued = false;
+                        after_parenthesis = true;
                     }
-                    Some(b']') if until == Until::Bracket && self.no_frame() => {
+                    Some(b']') if until == Until::Bracket && self.frames.is_empty() => {
                         self.at += 1;
-                        self.finish(term);
-                        return Ok(());
+                        return Ok(self.tree.close(term, Level::default()));
                     }
                     Some(b']') => {
                         term = self.close_bracket(term)?;
-                        glued = true;
+                        after_parenthesis = false;
                     }
                     Some(_) => {
-                        self.and_or(term, spaced || !glued)?;
+                        self.connective(term, spaced || after_parenthesis)?;
                         break;
                     }
                 }
@@ -249,11 +224,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn no_frame(&self) -> bool {
-        self.frames.is_empty()
-    }
-
-    /// `[NOT] "("`, and the `attrPath "["` before a value filter. Answers whether there was one.
+    /// `[NOT] "("`. Answers whether there was one.
     fn open(&mut self) -> Result<bool, ParseError> {
         self.skip_space();
         let start = self.at;
@@ -263,52 +234,48 @@ impl<'a> Parser<'a> {
                 self.push(Open::Parenthesis, start)?;
                 Ok(true)
             }
-            // An attribute may be called `not`: only what follows tells.
             Some(b'n' | b'N') if self.word().eq_ignore_ascii_case("not") => {
-                let end = start + 3;
-                let next = lex::run(self.bytes, end, class::space);
-                let open = match self.bytes.get(next) {
+                self.at += 3;
+                let spaced = self.skip_space();
+                match self.peek() {
                     Some(b'(') => {
-                        self.at = next + 1;
-                        Open::NotParenthesis
+                        self.at += 1;
+                        self.push(Open::NotParenthesis, start)?;
+                        Ok(true)
                     }
-                    Some(_) if self.policy.bare_not && next > end => {
-                        self.at = next;
-                        let operator = operator(self.word()).is_some();
+                    Some(_)
+                        if self.policy.bare_not && spaced && operator(self.word()).is_none() =>
+                    {
+                        self.push(Open::BareNot, start)?;
+                        Ok(true)
+                    }
+                    // An attribute that is called `not`.
+                    _ => {
                         self.at = start;
-                        if operator {
-                            return Ok(false);
-                        }
-                        self.at = next;
-                        Open::BareNot
+                        Ok(false)
                     }
-                    _ => return Ok(false),
-                };
-                self.push(open, start)?;
-                Ok(true)
+                }
             }
             _ => Ok(false),
         }
     }
 
     fn push(&mut self, open: Open, offset: usize) -> Result<(), ParseError> {
-        let brackets =
-            self.frames.len() + usize::from(self.bracket.is_some() && self.bracket_path.is_none());
-        if brackets >= self.policy.max_depth {
+        let of_path = matches!(self.bracket, Some(Bracket { path: None, .. }));
+        if self.frames.len() + usize::from(of_path) >= self.policy.max_depth {
             return Err(ParseError::new(TooDeep(self.policy.max_depth), offset));
         }
-        self.frames.push(Frame { outer: core::mem::take(&mut self.level), open, offset });
+        let outer = self.tree.open();
+        self.frames.push(Frame { outer, open, offset });
         Ok(())
     }
 
-    /// `valuePath = attrPath "[" valFilter "]"` up to the bracket, or `attrExp = attrPath PR / attrPath op value`
+    /// `attrExp = attrPath PR / attrPath op value`; before it, perhaps, `attrPath "["` and what opens after that.
     fn expression(&mut self) -> Result<Term, ParseError> {
         loop {
             let start = self.at;
             match self.peek() {
-                None if self.no_frame() && self.bracket.is_none() && self.nodes.is_empty() => {
-                    return Err(ParseError::new(Empty, 0));
-                }
+                None if self.is_empty() => return Err(ParseError::new(Empty, 0)),
                 None | Some(b')' | b']' | b'[' | b'"') => return self.fail(ExpectedAttribute),
                 Some(_) => {}
             }
@@ -323,11 +290,23 @@ impl<'a> Parser<'a> {
             }
             let path = before_brackets(path, end, self.policy)?;
             self.push(Open::Bracket, end)?;
-            self.bracket = Some(end);
-            self.bracket_path = Some(path);
+            self.bracket = Some(Bracket { offset: end, path: Some(path) });
             self.at += 1;
             while self.open()? {}
         }
+    }
+
+    /// Whether there was nothing but white space.
+    fn is_empty(&self) -> bool {
+        self.text.trim_start_matches([' ', '\t', '\r', '\n']).is_empty()
+    }
+
+    fn leaf(&mut self, kind: NodeKind, start: usize) -> Result<Term, ParseError> {
+        self.leaves += 1;
+        if self.leaves > self.policy.max_leaves {
+            return Err(ParseError::new(TooManyLeaves(self.policy.max_leaves), start));
+        }
+        Ok(self.tree.leaf(kind))
     }
 
     /// `SP PR / SP op SP value`
@@ -336,10 +315,10 @@ impl<'a> Parser<'a> {
             return self.fail(ExpectedOperator);
         }
         let word = self.word();
-        if word.is_empty() {
-            return self.fail(ExpectedOperator);
-        }
         let Some(operator) = operator(word) else {
+            if word.is_empty() {
+                return self.fail(ExpectedOperator);
+            }
             let mut end = word.len().min(MAX_ECHO);
             while !word.is_char_boundary(end) {
                 end -= 1;
@@ -351,6 +330,7 @@ impl<'a> Parser<'a> {
         let Operator::Compare(op) = operator else { return Ok(NodeKind::Present(path)) };
         if !self.skip_space() {
             match self.peek() {
+                // RFC 7644 §3.5.2.2 prints `members[value eq"…"]`.
                 Some(b'"') if self.policy.missing_space => {}
                 Some(b'"') => return self.fail(MissingSpace),
                 _ => return self.fail(ExpectedValue),
@@ -369,82 +349,65 @@ impl<'a> Parser<'a> {
             return Ok(CompareValue::String(value));
         }
         let word = self.word();
-        if word.is_empty() {
-            return self.fail(ExpectedValue);
-        }
-        let value = match first {
-            b't' | b'T' if word.eq_ignore_ascii_case("true") => Ok(CompareValue::Bool(true)),
-            b'f' | b'F' if word.eq_ignore_ascii_case("false") => Ok(CompareValue::Bool(false)),
-            b'n' | b'N' if word.eq_ignore_ascii_case("null") => Ok(CompareValue::Null),
+        let error = match first {
+            _ if word.is_empty() => return self.fail(ExpectedValue),
+            b't' | b'T' if word.eq_ignore_ascii_case("true") => {
+                self.at += word.len();
+                return Ok(CompareValue::Bool(true));
+            }
+            b'f' | b'F' if word.eq_ignore_ascii_case("false") => {
+                self.at += word.len();
+                return Ok(CompareValue::Bool(false));
+            }
+            b'n' | b'N' if word.eq_ignore_ascii_case("null") => {
+                self.at += word.len();
+                return Ok(CompareValue::Null);
+            }
             b'-' | b'0'..=b'9' => match lex::number(self.bytes, start) {
                 Ok(end) if end == start + word.len() => {
-                    Ok(CompareValue::Number(Number::new_unchecked(word)))
+                    self.at = end;
+                    return Ok(CompareValue::Number(Number::new_unchecked(word)));
                 }
-                Ok(_) => Err(ParseError::new(InvalidNumber, start)),
-                Err(error) => Err(error),
+                Ok(_) => ParseError::new(InvalidNumber, start),
+                Err(error) => error,
             },
-            b'+' | b'.' => Err(ParseError::new(InvalidNumber, start)),
-            _ => Err(ParseError::new(UnquotedValue, start)),
+            b'+' | b'.' => ParseError::new(InvalidNumber, start),
+            _ => ParseError::new(UnquotedValue, start),
         };
-        let Err(error) = value else {
-            self.at += word.len();
-            return value;
-        };
-        if !self.policy.bare_words {
-            return Err(error);
-        }
-        self.bare_word(word).ok_or(error)
+        if self.policy.bare_words { self.bare_word(word).ok_or(error) } else { Err(error) }
     }
 
     /// A value without quotation marks, or in single ones.
     fn bare_word(&mut self, word: &str) -> Option<CompareValue> {
+        let fits = |text: &str| !text.contains(['\\', '"']) && !text.contains(char::is_control);
+        // RFC 7644 §3.7.1 prints `displayName sw 'Group'`.
         if let Some(quoted) = self.text.get(self.at..)?.strip_prefix('\'') {
             let (value, _) = quoted.split_once('\'')?;
-            if value.contains(['\\', '"']) || value.contains(char::is_control) {
-                return None;
-            }
             self.at += value.len() + 2;
-            return Some(value.into());
+            return fits(value).then(|| value.into());
         }
         // Entra ID sends `externalId eq 123-abc`. A connective here is more likely a forgotten value.
         let keyword = ["and", "or", "not"].iter().any(|keyword| word.eq_ignore_ascii_case(keyword));
-        if keyword || word.contains(['\\', '\'']) || word.contains(char::is_control) {
+        if keyword || word.contains('\'') || !fits(word) {
             return None;
         }
         self.at += word.len();
         Some(word.into())
     }
 
-    /// Adds an expression that began at `start`.
-    fn leaf(&mut self, kind: NodeKind, start: usize) -> Result<Term, ParseError> {
-        self.leaves += 1;
-        if self.leaves > self.policy.max_leaves {
-            return Err(ParseError::new(TooManyLeaves(self.policy.max_leaves), start));
-        }
-        Ok(Term::Node(self.add(kind)))
-    }
-
     /// What follows a term: `SP ("and" / "or") SP`.
-    fn and_or(&mut self, term: Term, spaced: bool) -> Result<(), ParseError> {
+    fn connective(&mut self, term: Term, spaced: bool) -> Result<(), ParseError> {
         let word = self.word();
-        let and = word.eq_ignore_ascii_case("and");
-        if !and && !word.eq_ignore_ascii_case("or") {
-            return self.fail(TrailingText);
-        }
+        let connective = match word.len() {
+            3 if word.eq_ignore_ascii_case("and") => Connective::And,
+            2 if word.eq_ignore_ascii_case("or") => Connective::Or,
+            _ => return self.fail(TrailingText),
+        };
         if !spaced {
             return self.fail(MissingSpace);
         }
         self.at += word.len();
-        if and {
-            let mut chain = self.level.and;
-            self.append(&mut chain, term, Connective::And);
-            self.level.and = chain;
-        } else {
-            let term = self.end_and(term);
-            let mut chain = self.level.or;
-            self.append(&mut chain, term, Connective::Or);
-            self.level = Level { or: chain, and: Chain::default() };
-        }
+        self.tree.connect(term, connective);
         Ok(())
     }
 
@@ -458,154 +421,87 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Ends the innermost parenthesis or bare `not`.
+    fn close(&mut self, term: Term) -> Term {
+        let Some(frame) = self.frames.pop() else { return term };
+        let term = self.tree.close(term, frame.outer);
+        match frame.open {
+            Open::Parenthesis | Open::Bracket => term,
+            Open::NotParenthesis | Open::BareNot => self.tree.wrap(term, NodeKind::Not),
+        }
+    }
+
+    /// `"]"` of a filter, and what Entra ID sends after it.
     fn close_bracket(&mut self, term: Term) -> Result<Term, ParseError> {
-        match self.frames.last() {
-            Some(Frame { open: Open::Bracket, .. }) => {}
-            Some(Frame { open: Open::Parenthesis | Open::NotParenthesis, offset, .. })
-                if self.bracket.is_some() =>
-            {
+        match (self.frames.last(), &self.bracket) {
+            (Some(Frame { open: Open::Bracket, .. }), _) => {}
+            (Some(Frame { offset, .. }), Some(_)) => {
                 return Err(ParseError::new(UnclosedParenthesis, *offset));
             }
             _ => return self.fail(UnexpectedBracket),
         }
         self.at += 1;
-        let mut inner = self.end_level(term);
+        let mut term = self.close(term);
+        let Some(path) = self.bracket.take().and_then(|bracket| bracket.path) else {
+            return self.fail(UnexpectedBracket);
+        };
         // Entra ID sends `emails[type eq "work"].value eq "x"`, which means the same as
         // `emails[type eq "work" and value eq "x"]`.
         if self.peek() == Some(b'.') {
             let start = self.at + 1;
-            let end = lex::run(self.bytes, start, |byte| !class::delimiter(byte));
-            let name = self.text.get(start..end).unwrap_or_default();
-            let name = AttrName::new(name).map_err(|error| {
-                let at = error.offset();
-                match name.as_bytes().get(at) {
-                    Some(b'.') if at > 0 => ParseError::new(SubAttributeTooDeep, start + at),
-                    _ => error.at(start),
-                }
-            })?;
+            let (name, end) = lex::sub_attr(self.text, start)?;
             self.at = end;
             if self.peek() == Some(b'[') {
                 return self.fail(BracketsAfterSubAttribute);
             }
-            let mut chain = Chain::default();
-            self.append(&mut chain, inner, Connective::And);
             let kind = self.operator_and_value(name.into())?;
-            let term = self.leaf(kind, start)?;
-            self.append(&mut chain, term, Connective::And);
-            inner = Term::And(chain);
-        }
-        self.materialize(inner);
-        let path = self.bracket_path.take();
-        self.bracket = None;
-        if let Some(frame) = self.frames.pop() {
-            self.level = frame.outer;
-        }
-        match path {
-            Some(path) => Ok(Term::Node(self.add(NodeKind::ValuePath(path)))),
-            None => self.fail(UnexpectedBracket),
-        }
-    }
-
-    /// Ends the innermost parenthesis or bare `not`.
-    fn close(&mut self, term: Term) -> Term {
-        let term = self.end_level(term);
-        let Some(frame) = self.frames.pop() else { return term };
-        self.level = frame.outer;
-        match frame.open {
-            Open::Parenthesis | Open::Bracket => term,
-            Open::NotParenthesis | Open::BareNot => {
-                self.materialize(term);
-                Term::Node(self.add(NodeKind::Not))
+            self.leaves += 1;
+            if self.leaves > self.policy.max_leaves {
+                return Err(ParseError::new(TooManyLeaves(self.policy.max_leaves), start));
             }
+            term = self.tree.both(term, |tree| tree.leaf(kind));
         }
+        Ok(self.tree.wrap(term, NodeKind::ValuePath(path)))
     }
 
-    fn end(&mut self, term: Term, until: Until) -> Result<(), ParseError> {
-        if let Some(frame) = self.frames.last() {
-            let kind =
-                if frame.open == Open::Bracket { UnclosedBracket } else { UnclosedParenthesis };
-            return Err(ParseError::new(kind, frame.offset));
-        }
-        if let (Until::Bracket, Some(offset)) = (until, self.bracket) {
-            return Err(ParseError::new(UnclosedBracket, offset));
-        }
-        self.finish(term);
-        Ok(())
-    }
-
-    fn finish(&mut self, term: Term) {
-        let term = self.end_level(term);
-        self.materialize(term);
-    }
-
-    /// The whole level as one term.
-    fn end_level(&mut self, term: Term) -> Term {
-        let term = self.end_and(term);
-        let mut or = self.level.or;
-        if or.count == 0 {
-            return term;
-        }
-        self.append(&mut or, term, Connective::Or);
-        Term::Or(or)
-    }
-
-    /// The `and` chain of the level, with `term` as its last, as one term.
-    fn end_and(&mut self, term: Term) -> Term {
-        let mut and = self.level.and;
-        if and.count == 0 {
-            return term;
-        }
-        self.append(&mut and, term, Connective::And);
-        Term::And(and)
-    }
-
-    /// Adds a term to a chain. A chain of the same kind is taken in, so that `a and (b and c)` is flat.
-    fn append(&mut self, chain: &mut Chain, term: Term, connective: Connective) {
-        let added = match (connective, term) {
-            (Connective::And, Term::And(inner)) | (Connective::Or, Term::Or(inner)) => inner,
-            _ => {
-                let node = self.materialize(term);
-                Chain { first: node, last: node, count: 1 }
+    fn end(&mut self, term: Term, until: Until) -> Result<Term, ParseError> {
+        match (self.frames.last(), &self.bracket) {
+            (Some(Frame { open: Open::Bracket, offset, .. }), _) => {
+                Err(ParseError::new(UnclosedBracket, *offset))
             }
-        };
-        if chain.count == 0 {
-            *chain = added;
-            return;
-        }
-        if let Some(last) = self.nodes.get_mut(chain.last as usize) {
-            last.next = added.first - chain.last;
-        }
-        chain.last = added.last;
-        chain.count += added.count;
-    }
-
-    /// Makes a chain a node. INVARIANT: the term is the last thing added, so its operator comes right after it.
-    fn materialize(&mut self, term: Term) -> u32 {
-        let here = self.next_position();
-        let operands = |chain: Chain| Operands { first: here - chain.first, count: chain.count };
-        match term {
-            Term::Node(node) => node,
-            Term::And(chain) => self.add(NodeKind::And(operands(chain))),
-            Term::Or(chain) => self.add(NodeKind::Or(operands(chain))),
+            (Some(Frame { offset, .. }), _) => Err(ParseError::new(UnclosedParenthesis, *offset)),
+            (None, Some(bracket)) if until == Until::Bracket => {
+                Err(ParseError::new(UnclosedBracket, bracket.offset))
+            }
+            _ => Ok(self.tree.close(term, Level::default())),
         }
     }
 
-    fn next_position(&self) -> u32 {
-        // INVARIANT: every node takes at least one byte of a text below 4 GiB.
-        u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)
+    fn fail<T>(&self, kind: ParseErrorKind) -> Result<T, ParseError> {
+        Err(ParseError::new(kind, self.at))
     }
 
-    fn add(&mut self, kind: NodeKind) -> u32 {
-        let here = self.next_position();
-        self.nodes.push(Node::new(kind));
-        here
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
     }
-}
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Connective {
-    And,
-    Or,
+    /// Answers whether there was any.
+    #[inline]
+    fn skip_space(&mut self) -> bool {
+        let start = self.at;
+        while self.peek().is_some_and(class::space) {
+            self.at += 1;
+        }
+        self.at > start
+    }
+
+    /// The word at the current place: all up to white space, a parenthesis, a bracket or a quotation mark.
+    #[inline]
+    fn word(&self) -> &'a str {
+        let end = lex::run(self.bytes, self.at, |byte| !class::delimiter(byte));
+        self.text.get(self.at..end).unwrap_or_default()
+    }
 }
 
 #[derive(Clone, Copy)]
