@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
@@ -16,6 +17,7 @@ mod model;
 mod paths;
 mod requirements;
 mod rulings;
+mod seeds;
 #[cfg(feature = "serde")]
 mod serde;
 mod tolerances;
