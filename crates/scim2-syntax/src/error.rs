@@ -92,11 +92,6 @@ impl ParseError {
         Self { kind, offset, in_brackets: false }
     }
 
-    pub(crate) fn at(mut self, start: usize) -> Self {
-        self.offset += start;
-        self
-    }
-
     pub(crate) fn inside_brackets(mut self) -> Self {
         self.in_brackets = true;
         self

@@ -1,39 +1,234 @@
-//! The tokens that carry a value: numbers, strings and attribute paths. Each function starts at a byte offset
-//! and answers where the token ends.
+//! The tokens that carry a value: numbers, strings and attribute paths.
+//!
+//! Each function starts at a byte offset and answers where the token's parts are. They become owned strings only where
+//! the node is made, for strings are dear to move about.
 
-use alloc::string::String;
+use alloc::{boxed::Box, string::String};
 
 use crate::{
-    AttrName, AttrPath, ParseError, SchemaUri, SmallStr, SyntaxPolicy, class,
+    AttrName, AttrPath, CompareValue, Number, ParseError, SchemaUri, SmallStr, SyntaxPolicy, class,
     error::ParseErrorKind::{self, *},
     name, uri,
 };
 
-fn fail<T>(kind: ParseErrorKind, offset: usize) -> Result<T, ParseError> {
-    Err(ParseError::new(kind, offset))
+/// An error on its way out; boxed, so that results without one stay small.
+pub(crate) type Fault = Box<ParseError>;
+
+#[cold]
+pub(crate) fn fault(kind: ParseErrorKind, offset: usize) -> Fault {
+    Box::new(ParseError::new(kind, offset))
+}
+
+/// Bytes `start..end` of the text.
+#[derive(Clone, Copy)]
+pub(crate) struct Span {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+impl Span {
+    #[inline]
+    pub(crate) fn of(self, text: &str) -> &str {
+        // INVARIANT: spans begin and end at ASCII characters.
+        text.get(self.start..self.end).unwrap_or_default()
+    }
 }
 
 /// The end of the run of bytes from `at` for which `class` holds.
 #[inline]
 pub(crate) fn run(bytes: &[u8], at: usize, class: impl Fn(u8) -> bool) -> usize {
-    let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().position(|&byte| !class(byte)).unwrap_or(rest.len())
+    let mut at = at;
+    while bytes.get(at).is_some_and(|&byte| class(byte)) {
+        at += 1;
+    }
+    at
+}
+
+/// Where the parts of an attribute path are.
+#[derive(Clone, Copy)]
+pub(crate) struct PathToken {
+    start: usize,
+    /// `start`, or behind the colon that ends the schema.
+    name: usize,
+    name_end: usize,
+    /// `name_end`, or the end of the sub-attribute behind the dot.
+    end: usize,
+}
+
+impl PathToken {
+    #[inline]
+    fn new(name: Span, sub_attr: Option<Span>) -> Self {
+        let end = sub_attr.map_or(name.end, |sub_attr| sub_attr.end);
+        Self { start: name.start, name: name.start, name_end: name.end, end }
+    }
+
+    #[inline]
+    pub(crate) fn end(&self) -> usize {
+        self.end
+    }
+
+    #[inline]
+    pub(crate) fn has_sub_attr(&self) -> bool {
+        self.end > self.name_end
+    }
+
+    // Strings are dear to move; inlined, they are made where they stay. So is `to_value`.
+    #[inline(always)]
+    pub(crate) fn to_path(self, text: &str) -> AttrPath {
+        let schema = Span { start: self.start, end: self.name.saturating_sub(1) };
+        let name = Span { start: self.name, end: self.name_end };
+        let sub_attr = Span { start: self.name_end + 1, end: self.end };
+        AttrPath {
+            schema: (self.name > self.start).then(|| SchemaUri::new_unchecked(schema.of(text))),
+            name: AttrName::new_unchecked(name.of(text)),
+            sub_attr: self.has_sub_attr().then(|| AttrName::new_unchecked(sub_attr.of(text))),
+        }
+    }
+
+    /// The dot between name and sub-attribute read as the end of the schema; see [`SyntaxPolicy::dot_after_urn`].
+    pub(crate) fn dotted(self) -> Option<Self> {
+        (self.name > self.start && self.has_sub_attr()).then_some(Self {
+            start: self.start,
+            name: self.name_end + 1,
+            name_end: self.end,
+            end: self.end,
+        })
+    }
+}
+
+/// `attrPath = [URI ":"] ATTRNAME *1subAttr`, `subAttr = "." ATTRNAME` (RFC 7644 §3.4.2.2, Figure 1)
+#[inline]
+pub(crate) fn attr_path(
+    text: &str,
+    start: usize,
+    policy: &SyntaxPolicy,
+) -> Result<PathToken, Fault> {
+    let bytes = text.as_bytes();
+    if !bytes.get(start).is_some_and(|&byte| class::name_start(byte)) {
+        return rare_path(text, start, start, policy);
+    }
+    // Most paths are one name, or two.
+    let name_end = run(bytes, start + 1, class::name);
+    let mut end = name_end;
+    if bytes.get(end) == Some(&b'.')
+        && bytes.get(end + 1).is_some_and(|&byte| class::name_start(byte))
+    {
+        end = run(bytes, end + 2, class::name);
+    }
+    match bytes.get(end) {
+        Some(&byte) if !class::delimiter(byte) => rare_path(text, start, end, policy),
+        _ => Ok(PathToken { start, name: start, name_end, end }),
+    }
+}
+
+/// A path with a URI, or with a fault. It reaches at least to `seen`.
+#[inline(never)]
+fn rare_path(
+    text: &str,
+    start: usize,
+    seen: usize,
+    policy: &SyntaxPolicy,
+) -> Result<PathToken, Fault> {
+    let bytes = text.as_bytes();
+    let end = run(bytes, seen, |byte| !class::delimiter(byte));
+    let token = Span { start, end };
+    // The last colon ends the URI; dots are looked for only after it, because URIs have dots of their own ("2.0").
+    let Some(colon) = token.of(text).rfind(':').map(|colon| start + colon) else {
+        let (name, sub_attr) = names(text, token)?;
+        return Ok(PathToken::new(name, sub_attr));
+    };
+    let schema = Span { start, end: colon };
+    if let Some(at) = uri::bad_byte(schema.of(text).as_bytes()) {
+        return Err(fault(InvalidSchemaUri, start + at));
+    }
+    let after = Span { start: colon + 1, end };
+    match names(text, after) {
+        Ok((name, sub_attr)) => Ok(PathToken { start, ..PathToken::new(name, sub_attr) }),
+        // Old jobs of Entra ID send "urn:…:2.0:User.manager.value".
+        Err(error) if policy.dot_after_urn && *error.kind() == SubAttributeTooDeep => {
+            let dot = run(bytes, after.start, class::name);
+            let (name, sub_attr) = names(text, Span { start: dot + 1, end })?;
+            Ok(PathToken { start, ..PathToken::new(name, sub_attr) })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// `ATTRNAME *1subAttr`, all of `span`
+fn names(text: &str, span: Span) -> Result<(Span, Option<Span>), Fault> {
+    let Some(dot) = span.of(text).find('.').map(|dot| span.start + dot) else {
+        return Ok((name(text, span)?, None));
+    };
+    let first = name(text, Span { start: span.start, end: dot })?;
+    let second = last_name(text, Span { start: dot + 1, end: span.end })?;
+    Ok((first, Some(second)))
+}
+
+/// `ATTRNAME`, all of `span`
+fn name(text: &str, span: Span) -> Result<Span, Fault> {
+    match name::bad_byte(span.of(text).as_bytes()) {
+        None => Ok(span),
+        Some(0) if span.start == span.end => Err(fault(ExpectedAttribute, span.start)),
+        Some(at) => Err(fault(InvalidName, span.start + at)),
+    }
+}
+
+/// A name after which no other comes: `value` of `emails.value`.
+fn last_name(text: &str, span: Span) -> Result<Span, Fault> {
+    name(text, span).map_err(|error| {
+        let at = error.offset();
+        let deeper = at > span.start && text.as_bytes().get(at) == Some(&b'.');
+        if deeper && at < span.end { fault(SubAttributeTooDeep, at) } else { error }
+    })
+}
+
+/// The sub-attribute at `start`, after `].`.
+pub(crate) fn sub_attr(text: &str, start: usize) -> Result<Span, Fault> {
+    let end = run(text.as_bytes(), start, |byte| !class::delimiter(byte));
+    last_name(text, Span { start, end })
+}
+
+/// Where a value is, and what it is.
+#[derive(Clone, Copy)]
+pub(crate) enum ValueToken {
+    Null,
+    Bool(bool),
+    Number(Span),
+    /// What is between the quotation marks, without escapes.
+    Plain(Span),
+    /// The same, with escapes, which are all legal.
+    Escaped(Span),
+}
+
+impl ValueToken {
+    #[inline(always)]
+    pub(crate) fn to_value(self, text: &str) -> CompareValue {
+        match self {
+            Self::Null => CompareValue::Null,
+            Self::Bool(value) => CompareValue::Bool(value),
+            Self::Number(span) => CompareValue::Number(Number::new_unchecked(span.of(text))),
+            Self::Plain(span) => CompareValue::String(SmallStr::new(span.of(text))),
+            Self::Escaped(span) => CompareValue::String(unescape(span.of(text))),
+        }
+    }
 }
 
 /// `number = [ "-" ] ( "0" / digit1-9 *DIGIT ) [ "." 1*DIGIT ] [ "e" [ "+" / "-" ] 1*DIGIT ]` (RFC 8259 §6)
-pub(crate) fn number(bytes: &[u8], start: usize) -> Result<usize, ParseError> {
+///
+/// Answers where it ends.
+pub(crate) fn number(bytes: &[u8], start: usize) -> Result<usize, Fault> {
     let digits = |at| run(bytes, at, |byte| byte.is_ascii_digit());
     let is = |at: usize, wanted: &[u8]| bytes.get(at).is_some_and(|byte| wanted.contains(byte));
 
     let first = if is(start, b"-") { start + 1 } else { start };
     let mut at = digits(first);
     if at == first || (is(first, b"0") && at > first + 1) {
-        return fail(InvalidNumber, start);
+        return Err(fault(InvalidNumber, start));
     }
     if is(at, b".") {
         let end = digits(at + 1);
         if end == at + 1 {
-            return fail(InvalidNumber, start);
+            return Err(fault(InvalidNumber, start));
         }
         at = end;
     }
@@ -41,44 +236,62 @@ pub(crate) fn number(bytes: &[u8], start: usize) -> Result<usize, ParseError> {
         let first = if is(at + 1, b"+-") { at + 2 } else { at + 1 };
         let end = digits(first);
         if end == first {
-            return fail(InvalidNumber, start);
+            return Err(fault(InvalidNumber, start));
         }
         // INVARIANT: nine digits are at most `Number::MAX_EXPONENT`.
-        if end - run(bytes, first, |byte| byte == b'0').min(end) > 9 {
-            return fail(NumberOutOfRange, start);
+        if end - run(bytes, first, |byte| byte == b'0') > 9 {
+            return Err(fault(NumberOutOfRange, start));
         }
         at = end;
     }
     Ok(at)
 }
 
-/// `string = %x22 *char %x22` (RFC 8259 §7); `start` is after the opening quotation mark.
-pub(crate) fn string(text: &str, start: usize) -> Result<(SmallStr, usize), ParseError> {
-    let bytes = text.as_bytes();
-    let mut at = run(bytes, start, |byte| !class::string_stop(byte));
-    if bytes.get(at) == Some(&b'"') {
-        return Ok((SmallStr::new(text.get(start..at).unwrap_or_default()), at + 1));
+/// `string = %x22 *char %x22` (RFC 8259 §7); `quote` is the opening quotation mark. Answers the string, and the place
+/// after the closing one.
+#[inline]
+pub(crate) fn string(bytes: &[u8], quote: usize) -> Result<(ValueToken, usize), Fault> {
+    let start = quote + 1;
+    let end = run(bytes, start, |byte| !class::string_stop(byte));
+    if bytes.get(end) == Some(&b'"') {
+        return Ok((ValueToken::Plain(Span { start, end }), end + 1));
     }
-    let mut value = String::from(text.get(start..at).unwrap_or_default());
+    escaped_string(bytes, start, end)
+}
+
+/// A string with an escape, or with a fault, at `at`.
+fn escaped_string(bytes: &[u8], start: usize, mut at: usize) -> Result<(ValueToken, usize), Fault> {
     loop {
         match bytes.get(at) {
-            Some(b'"') => return Ok((value.into(), at + 1)),
-            Some(b'\\') => {
-                let (c, end) = escape(bytes, at)?;
-                value.push(c);
-                at = end;
-            }
-            Some(_) => return fail(ControlCharacter, at),
-            None => return fail(UnterminatedString, start - 1),
+            Some(b'"') => return Ok((ValueToken::Escaped(Span { start, end: at }), at + 1)),
+            Some(b'\\') => match escape(bytes, at) {
+                Ok((_, end)) => at = end,
+                Err(kind) => return Err(fault(kind, at)),
+            },
+            Some(_) => return Err(fault(ControlCharacter, at)),
+            None => return Err(fault(UnterminatedString, start - 1)),
         }
-        let end = run(bytes, at, |byte| !class::string_stop(byte));
-        value.push_str(text.get(at..end).unwrap_or_default());
-        at = end;
+        at = run(bytes, at, |byte| !class::string_stop(byte));
     }
 }
 
+/// The string that legal escapes stand for.
+fn unescape(text: &str) -> SmallStr {
+    let mut value = String::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(backslash) = text.get(at..).and_then(|rest| rest.find('\\')) {
+        value.push_str(text.get(at..at + backslash).unwrap_or_default());
+        at += backslash;
+        let Ok((c, end)) = escape(text.as_bytes(), at) else { break };
+        value.push(c);
+        at = end;
+    }
+    value.push_str(text.get(at..).unwrap_or_default());
+    value.into()
+}
+
 /// `escape = "\" ( %x22 / "\" / "/" / "b" / "f" / "n" / "r" / "t" / "u" 4HEXDIG )`
-fn escape(bytes: &[u8], start: usize) -> Result<(char, usize), ParseError> {
+fn escape(bytes: &[u8], start: usize) -> Result<(char, usize), ParseErrorKind> {
     let c = match bytes.get(start + 1) {
         Some(&byte @ (b'"' | b'\\' | b'/')) => char::from(byte),
         Some(b'b') => '\u{8}',
@@ -87,7 +300,7 @@ fn escape(bytes: &[u8], start: usize) -> Result<(char, usize), ParseError> {
         Some(b'r') => '\r',
         Some(b't') => '\t',
         Some(b'u') => {
-            let Some(unit) = hex4(bytes, start + 2) else { return fail(InvalidEscape, start) };
+            let unit = hex4(bytes, start + 2).ok_or(InvalidEscape)?;
             if let Some(c) = char::from_u32(unit) {
                 return Ok((c, start + 6));
             }
@@ -102,12 +315,9 @@ fn escape(bytes: &[u8], start: usize) -> Result<(char, usize), ParseError> {
                 }
                 _ => None,
             };
-            return match pair {
-                Some(c) => Ok((c, start + 12)),
-                None => fail(LoneSurrogate, start),
-            };
+            return Ok((pair.ok_or(LoneSurrogate)?, start + 12));
         }
-        _ => return fail(InvalidEscape, start),
+        _ => return Err(InvalidEscape),
     };
     Ok((c, start + 2))
 }
@@ -115,91 +325,4 @@ fn escape(bytes: &[u8], start: usize) -> Result<(char, usize), ParseError> {
 fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
     let digits = bytes.get(at..at + 4)?;
     digits.iter().try_fold(0, |value, &digit| Some(value << 4 | char::from(digit).to_digit(16)?))
-}
-
-/// The end of the attribute path at `start`: a name and what could be a URI or a sub-attribute around it.
-pub(crate) fn attr_path_end(bytes: &[u8], start: usize) -> usize {
-    run(bytes, start, |byte| !class::delimiter(byte))
-}
-
-/// `attrPath = [URI ":"] ATTRNAME *1subAttr`, `subAttr = "." ATTRNAME` (RFC 7644 §3.4.2.2, Figure 1)
-pub(crate) fn attr_path(
-    text: &str,
-    start: usize,
-    policy: &SyntaxPolicy,
-) -> Result<(AttrPath, usize), ParseError> {
-    let bytes = text.as_bytes();
-    let plain = run(bytes, start, class::name);
-    match bytes.get(plain) {
-        // Most paths are one name.
-        None | Some(b' ' | b'[' | b')' | b']')
-            if bytes.get(start).is_some_and(|&b| class::name_start(b)) =>
-        {
-            let name = AttrName::new_unchecked(text.get(start..plain).unwrap_or_default());
-            return Ok((AttrPath { schema: None, name, sub_attr: None }, plain));
-        }
-        _ => {}
-    }
-    let end = attr_path_end(bytes, plain);
-    let token = text.get(start..end).unwrap_or_default();
-    match split_path(token, policy) {
-        Ok(path) => Ok((path, end)),
-        Err(error) => Err(error.at(start)),
-    }
-}
-
-/// An attribute path that is all of `token`. Offsets of errors count from its beginning.
-fn split_path(token: &str, policy: &SyntaxPolicy) -> Result<AttrPath, ParseError> {
-    // The last colon ends the URI; dots are looked for only after it, because URIs have dots of their own ("2.0").
-    let Some((schema, rest)) = token.rsplit_once(':') else {
-        let (name, sub_attr) = split_names(token)?;
-        return Ok(AttrPath { schema: None, name, sub_attr });
-    };
-    if let Some(at) = uri::bad_byte(schema.as_bytes()) {
-        return fail(InvalidSchemaUri, at);
-    }
-    let names_start = schema.len() + 1;
-    match split_names(rest) {
-        Ok((name, sub_attr)) => {
-            Ok(AttrPath { schema: Some(SchemaUri::new_unchecked(schema)), name, sub_attr })
-        }
-        // Old jobs of Entra ID send "urn:…:2.0:User.manager.value".
-        Err(error) if policy.dot_after_urn && *error.kind() == SubAttributeTooDeep => {
-            let (tail, names) = rest.split_once('.').unwrap_or_default();
-            let dotted = names_start + tail.len();
-            let (name, sub_attr) = split_names(names).map_err(|error| error.at(dotted + 1))?;
-            let schema = token.get(..dotted).unwrap_or_default();
-            Ok(AttrPath { schema: Some(SchemaUri::new_unchecked(schema)), name, sub_attr })
-        }
-        Err(error) => Err(error.at(names_start)),
-    }
-}
-
-/// `ATTRNAME *1subAttr`
-fn split_names(names: &str) -> Result<(AttrName, Option<AttrName>), ParseError> {
-    let Some((name, sub_attr)) = names.split_once('.') else {
-        return Ok((AttrName::new(names)?, None));
-    };
-    let name = AttrName::new(name)?;
-    let sub_attr = last_name(sub_attr).map_err(|error| error.at(name.as_str().len() + 1))?;
-    Ok((name, Some(sub_attr)))
-}
-
-/// A name after which no other comes: `value` of `emails.value`.
-fn last_name(name: &str) -> Result<AttrName, ParseError> {
-    match name::bad_byte(name.as_bytes()) {
-        Some(at) if at > 0 && name.as_bytes().get(at) == Some(&b'.') => {
-            fail(SubAttributeTooDeep, at)
-        }
-        _ => AttrName::new(name),
-    }
-}
-
-/// The sub-attribute at `start`, after `].`, and where it ends.
-pub(crate) fn sub_attr(text: &str, start: usize) -> Result<(AttrName, usize), ParseError> {
-    let end = attr_path_end(text.as_bytes(), start);
-    match last_name(text.get(start..end).unwrap_or_default()) {
-        Ok(name) => Ok((name, end)),
-        Err(error) => Err(error.at(start)),
-    }
 }

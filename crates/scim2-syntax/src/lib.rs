@@ -40,7 +40,7 @@
 //! |---|---|---|
 //! | `serde` | no | names, URIs, paths and filters as strings |
 //!
-//! The crate needs `alloc` but not `std`, and one dependency (`smol_str`, for short strings without heap).
+//! The crate needs `alloc` but not `std`, and one dependency (`compact_str`, for short strings without heap).
 
 #![no_std]
 

@@ -3,13 +3,11 @@
 use alloc::vec::Vec;
 
 use crate::{
-    AttrName, AttrPath, CompareOp, CompareValue, Filter, ParseError, PatchPath, SmallStr,
-    SyntaxPolicy, class,
+    AttrName, AttrPath, CompareOp, Filter, ParseError, PatchPath, SmallStr, SyntaxPolicy, class,
     error::ParseErrorKind::{self, *},
     filter::{Node, NodeKind},
-    lex,
-    tree::{Connective, Level, Term, Tree},
-    value::Number,
+    lex::{self, Fault, PathToken, Span, ValueToken, fault},
+    tree::{Connective, Level, Tree},
 };
 
 /// How much of an unknown operator an error repeats.
@@ -26,67 +24,76 @@ const VALUE: AttrName = AttrName::from_static("value");
 pub(crate) fn filter(text: &str, policy: &SyntaxPolicy) -> Result<Filter, ParseError> {
     check_len(text, policy)?;
     let mut parser = Parser::new(text, 0, policy);
-    let root = parser.filter(Until::End)?;
-    Ok(Filter::from_nodes(parser.tree.finish(root)))
+    match parser.filter(Until::End) {
+        Ok(()) => Ok(Filter::from_nodes(parser.tree.finish())),
+        Err(fault) => Err(*fault),
+    }
+}
+
+/// `attrPath`, all of the text
+pub(crate) fn attr_path(text: &str, policy: &SyntaxPolicy) -> Result<AttrPath, ParseError> {
+    check_len(text, policy)?;
+    check_start(text)?;
+    let path = lex::attr_path(text, 0, policy).map_err(|fault| *fault)?;
+    if path.end() < text.len() {
+        return Err(not_a_path(text, path.end()));
+    }
+    Ok(path.to_path(text))
 }
 
 /// `PATH = attrPath / valuePath [subAttr]` (RFC 7644 §3.5.2, Figure 7)
 pub(crate) fn patch_path(text: &str, policy: &SyntaxPolicy) -> Result<PatchPath, ParseError> {
     check_len(text, policy)?;
     check_start(text)?;
-    let (attr, end) = lex::attr_path(text, 0, policy)?;
+    let path = lex::attr_path(text, 0, policy).map_err(|fault| *fault)?;
+    let end = path.end();
     match text.as_bytes().get(end) {
-        None => Ok(attr.into()),
-        Some(b'[') => value_path(text, before_brackets(attr, end, policy)?, end, policy),
-        Some(&byte) if policy.attr_exp && class::space(byte) => element(text, attr, end, policy),
+        None => Ok(path.to_path(text).into()),
+        Some(b'[') => value_path(text, path, policy).map_err(|fault| *fault),
+        Some(&byte) if policy.attr_exp && class::space(byte) => {
+            element(text, path, policy).map_err(|fault| *fault)
+        }
         Some(_) => Err(not_a_path(text, end)),
     }
 }
 
-/// `attrPath "[" valFilter "]" [subAttr]`, where the bracket is at `bracket`
-fn value_path(
-    text: &str,
-    attr: AttrPath,
-    bracket: usize,
-    policy: &SyntaxPolicy,
-) -> Result<PatchPath, ParseError> {
+/// `attrPath "[" valFilter "]" [subAttr]`
+fn value_path(text: &str, path: PathToken, policy: &SyntaxPolicy) -> Result<PatchPath, Fault> {
+    let bracket = path.end();
+    let path = before_brackets(path, policy)?;
     let mut parser = Parser::new(text, bracket + 1, policy);
     parser.bracket = Some(Bracket { offset: bracket, path: None });
-    let root = parser.filter(Until::Bracket).map_err(|error| match error.kind() {
+    parser.filter(Until::Bracket).map_err(|error| match error.kind() {
         UnclosedBracket => error,
-        _ => error.inside_brackets(),
+        _ => error.inside_brackets().into(),
     })?;
     let end = parser.at;
-    let filter = Some(Filter::from_nodes(parser.tree.finish(root)));
     let sub_attr = match text.as_bytes().get(end) {
         None => None,
         Some(b'.') => {
-            let (name, end) = lex::sub_attr(text, end + 1)?;
-            if end < text.len() {
-                return Err(ParseError::new(TrailingPath, end));
+            let name = lex::sub_attr(text, end + 1)?;
+            if name.end < text.len() {
+                return Err(fault(TrailingPath, name.end));
             }
-            Some(name)
+            Some(AttrName::new_unchecked(name.of(text)))
         }
-        Some(_) => return Err(ParseError::new(TrailingPath, end)),
+        Some(_) => return Err(fault(TrailingPath, end)),
     };
-    Ok(PatchPath { attr, filter, sub_attr })
+    let filter = Some(Filter::from_nodes(parser.tree.finish()));
+    Ok(PatchPath { attr: path.to_path(text), filter, sub_attr })
 }
 
 /// `attrExp` as a path (erratum 7122): `attr op value` is `attr[value op value]`, and `attr.sub op value` is
-/// `attr[sub op value]`. The path ends at `end`.
-fn element(
-    text: &str,
-    mut attr: AttrPath,
-    end: usize,
-    policy: &SyntaxPolicy,
-) -> Result<PatchPath, ParseError> {
-    let element = attr.sub_attr.take().unwrap_or(VALUE);
-    let mut parser = Parser::new(text, end, policy);
-    let expression = parser.operator_and_value(element.into())?;
+/// `attr[sub op value]`.
+fn element(text: &str, path: PathToken, policy: &SyntaxPolicy) -> Result<PatchPath, Fault> {
+    let mut parser = Parser::new(text, path.end(), policy);
+    let expression = parser.expression()?;
     if parser.at < text.len() {
         return parser.fail(TrailingText);
     }
-    let filter = Filter::from_nodes([Node::new(expression)].into());
+    let mut attr = path.to_path(text);
+    let element = attr.sub_attr.take().unwrap_or(VALUE);
+    let filter = Filter::from_nodes([Node::new(expression.to_kind(element.into(), text))].into());
     Ok(PatchPath { attr, filter: Some(filter), sub_attr: None })
 }
 
@@ -113,18 +120,14 @@ pub(crate) fn not_a_path(text: &str, at: usize) -> ParseError {
     ParseError::new(kind, at)
 }
 
-/// The path before the bracket at `at`: it has no sub-attribute.
-fn before_brackets(
-    path: AttrPath,
-    at: usize,
-    policy: &SyntaxPolicy,
-) -> Result<AttrPath, ParseError> {
-    if path.sub_attr.is_none() {
+/// The path before a bracket, which has no sub-attribute.
+fn before_brackets(path: PathToken, policy: &SyntaxPolicy) -> Result<PathToken, Fault> {
+    if !path.has_sub_attr() {
         return Ok(path);
     }
     // Old jobs of Entra ID send "urn:…:2.0:User.emails[…]".
-    let dotted = if policy.dot_after_urn { path.dotted_uri() } else { None };
-    dotted.ok_or(ParseError::new(BracketsAfterSubAttribute, at))
+    let dotted = if policy.dot_after_urn { path.dotted() } else { None };
+    dotted.ok_or_else(|| fault(BracketsAfterSubAttribute, path.end()))
 }
 
 /// Where the outermost filter ends.
@@ -156,7 +159,24 @@ struct Frame {
 struct Bracket {
     offset: usize,
     /// The path before it; none when it is that of a PATCH path.
-    path: Option<AttrPath>,
+    path: Option<PathToken>,
+}
+
+/// What comes after the path of an expression.
+#[derive(Clone, Copy)]
+enum Expression {
+    Present,
+    Compare(CompareOp, ValueToken),
+}
+
+impl Expression {
+    #[inline(always)]
+    fn to_kind(self, path: AttrPath, text: &str) -> NodeKind {
+        match self {
+            Self::Present => NodeKind::Present(path),
+            Self::Compare(op, value) => NodeKind::Compare(path, op, value.to_value(text)),
+        }
+    }
 }
 
 struct Parser<'a> {
@@ -186,37 +206,37 @@ impl<'a> Parser<'a> {
     }
 
     /// `filter = or; or = and *(OR and); and = term *(AND term)`
-    fn filter(&mut self, until: Until) -> Result<Term, ParseError> {
+    fn filter(&mut self, until: Until) -> Result<(), Fault> {
         if until == Until::Bracket && self.policy.max_depth == 0 {
-            return Err(ParseError::new(TooDeep(0), self.at));
+            return Err(fault(TooDeep(0), self.at));
         }
         loop {
             // What opens comes before a term …
             while self.open()? {}
-            let mut term = self.expression()?;
+            self.term()?;
             // … and what closes, and `and` and `or`, after it.
             let mut after_parenthesis = false;
             loop {
                 while let Some(Frame { open: Open::BareNot, .. }) = self.frames.last() {
-                    term = self.close(term);
+                    self.close();
                 }
                 let spaced = self.skip_space();
                 match self.peek() {
-                    None => return self.end(term, until),
+                    None => return self.end(until),
                     Some(b')') => {
-                        term = self.close_parenthesis(term)?;
+                        self.close_parenthesis()?;
                         after_parenthesis = true;
                     }
                     Some(b']') if until == Until::Bracket && self.frames.is_empty() => {
                         self.at += 1;
-                        return Ok(self.tree.close(term, Level::default()));
+                        return Ok(());
                     }
                     Some(b']') => {
-                        term = self.close_bracket(term)?;
+                        self.close_bracket()?;
                         after_parenthesis = false;
                     }
                     Some(_) => {
-                        self.connective(term, spaced || after_parenthesis)?;
+                        self.connective(spaced || after_parenthesis)?;
                         break;
                     }
                 }
@@ -225,7 +245,7 @@ impl<'a> Parser<'a> {
     }
 
     /// `[NOT] "("`. Answers whether there was one.
-    fn open(&mut self) -> Result<bool, ParseError> {
+    fn open(&mut self) -> Result<bool, Fault> {
         self.skip_space();
         let start = self.at;
         match self.peek() {
@@ -260,10 +280,10 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn push(&mut self, open: Open, offset: usize) -> Result<(), ParseError> {
+    fn push(&mut self, open: Open, offset: usize) -> Result<(), Fault> {
         let of_path = matches!(self.bracket, Some(Bracket { path: None, .. }));
         if self.frames.len() + usize::from(of_path) >= self.policy.max_depth {
-            return Err(ParseError::new(TooDeep(self.policy.max_depth), offset));
+            return Err(fault(TooDeep(self.policy.max_depth), offset));
         }
         let outer = self.tree.open();
         self.frames.push(Frame { outer, open, offset });
@@ -271,26 +291,28 @@ impl<'a> Parser<'a> {
     }
 
     /// `attrExp = attrPath PR / attrPath op value`; before it, perhaps, `attrPath "["` and what opens after that.
-    fn expression(&mut self) -> Result<Term, ParseError> {
+    fn term(&mut self) -> Result<(), Fault> {
         loop {
             let start = self.at;
             match self.peek() {
-                None if self.is_empty() => return Err(ParseError::new(Empty, 0)),
+                None if self.is_empty() => return Err(fault(Empty, 0)),
                 None | Some(b')' | b']' | b'[' | b'"') => return self.fail(ExpectedAttribute),
                 Some(_) => {}
             }
-            let (path, end) = lex::attr_path(self.text, start, self.policy)?;
-            self.at = end;
+            let path = lex::attr_path(self.text, start, self.policy)?;
+            self.at = path.end();
             if self.peek() != Some(b'[') {
-                let kind = self.operator_and_value(path)?;
-                return self.leaf(kind, start);
+                let expression = self.expression()?;
+                self.count_leaf(start)?;
+                self.tree.leaf(expression.to_kind(path.to_path(self.text), self.text));
+                return Ok(());
             }
             if self.bracket.is_some() {
                 return self.fail(NestedBrackets);
             }
-            let path = before_brackets(path, end, self.policy)?;
-            self.push(Open::Bracket, end)?;
-            self.bracket = Some(Bracket { offset: end, path: Some(path) });
+            let path = before_brackets(path, self.policy)?;
+            self.push(Open::Bracket, self.at)?;
+            self.bracket = Some(Bracket { offset: self.at, path: Some(path) });
             self.at += 1;
             while self.open()? {}
         }
@@ -301,33 +323,23 @@ impl<'a> Parser<'a> {
         self.text.trim_start_matches([' ', '\t', '\r', '\n']).is_empty()
     }
 
-    fn leaf(&mut self, kind: NodeKind, start: usize) -> Result<Term, ParseError> {
+    fn count_leaf(&mut self, start: usize) -> Result<(), Fault> {
         self.leaves += 1;
         if self.leaves > self.policy.max_leaves {
-            return Err(ParseError::new(TooManyLeaves(self.policy.max_leaves), start));
+            return Err(fault(TooManyLeaves(self.policy.max_leaves), start));
         }
-        Ok(self.tree.leaf(kind))
+        Ok(())
     }
 
-    /// `SP PR / SP op SP value`
-    fn operator_and_value(&mut self, path: AttrPath) -> Result<NodeKind, ParseError> {
+    /// `SP PR / SP op SP value`, after the path
+    fn expression(&mut self) -> Result<Expression, Fault> {
         if !self.skip_space() {
             return self.fail(ExpectedOperator);
         }
         let word = self.word();
-        let Some(operator) = operator(word) else {
-            if word.is_empty() {
-                return self.fail(ExpectedOperator);
-            }
-            let mut end = word.len().min(MAX_ECHO);
-            while !word.is_char_boundary(end) {
-                end -= 1;
-            }
-            let word = word.get(..end).unwrap_or_default();
-            return self.fail(UnknownOperator(SmallStr::new(word)));
-        };
+        let Some(operator) = operator(word) else { return self.unknown_operator(word) };
         self.at += word.len();
-        let Operator::Compare(op) = operator else { return Ok(NodeKind::Present(path)) };
+        let Operator::Compare(op) = operator else { return Ok(Expression::Present) };
         if !self.skip_space() {
             match self.peek() {
                 // RFC 7644 §3.5.2.2 prints `members[value eq"…"]`.
@@ -336,67 +348,86 @@ impl<'a> Parser<'a> {
                 _ => return self.fail(ExpectedValue),
             }
         }
-        Ok(NodeKind::Compare(path, op, self.value()?))
+        Ok(Expression::Compare(op, self.value()?))
+    }
+
+    #[cold]
+    fn unknown_operator<T>(&self, word: &str) -> Result<T, Fault> {
+        if word.is_empty() {
+            return self.fail(ExpectedOperator);
+        }
+        let mut end = word.len().min(MAX_ECHO);
+        while !word.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.fail(UnknownOperator(SmallStr::new(word.get(..end).unwrap_or_default())))
     }
 
     /// `compValue = false / null / true / number / string`
-    fn value(&mut self) -> Result<CompareValue, ParseError> {
+    fn value(&mut self) -> Result<ValueToken, Fault> {
         let start = self.at;
         let Some(first) = self.peek() else { return self.fail(ExpectedValue) };
         if first == b'"' {
-            let (value, end) = lex::string(self.text, start + 1)?;
+            let (value, end) = lex::string(self.bytes, start)?;
             self.at = end;
-            return Ok(CompareValue::String(value));
+            return Ok(value);
         }
         let word = self.word();
-        let error = match first {
+        let span = Span { start, end: start + word.len() };
+        let value = match first {
             _ if word.is_empty() => return self.fail(ExpectedValue),
-            b't' | b'T' if word.eq_ignore_ascii_case("true") => {
-                self.at += word.len();
-                return Ok(CompareValue::Bool(true));
-            }
-            b'f' | b'F' if word.eq_ignore_ascii_case("false") => {
-                self.at += word.len();
-                return Ok(CompareValue::Bool(false));
-            }
-            b'n' | b'N' if word.eq_ignore_ascii_case("null") => {
-                self.at += word.len();
-                return Ok(CompareValue::Null);
-            }
+            b't' | b'T' if word.eq_ignore_ascii_case("true") => Ok(ValueToken::Bool(true)),
+            b'f' | b'F' if word.eq_ignore_ascii_case("false") => Ok(ValueToken::Bool(false)),
+            b'n' | b'N' if word.eq_ignore_ascii_case("null") => Ok(ValueToken::Null),
             b'-' | b'0'..=b'9' => match lex::number(self.bytes, start) {
-                Ok(end) if end == start + word.len() => {
-                    self.at = end;
-                    return Ok(CompareValue::Number(Number::new_unchecked(word)));
-                }
-                Ok(_) => ParseError::new(InvalidNumber, start),
-                Err(error) => error,
+                Ok(end) if end == span.end => Ok(ValueToken::Number(span)),
+                Ok(_) => Err(fault(InvalidNumber, start)),
+                Err(error) => Err(error),
             },
-            b'+' | b'.' => ParseError::new(InvalidNumber, start),
-            _ => ParseError::new(UnquotedValue, start),
+            b'+' | b'.' => Err(fault(InvalidNumber, start)),
+            _ => Err(fault(UnquotedValue, start)),
         };
-        if self.policy.bare_words { self.bare_word(word).ok_or(error) } else { Err(error) }
+        match value {
+            Ok(value) => {
+                self.at = span.end;
+                Ok(value)
+            }
+            Err(error) if self.policy.bare_words => self.bare_word(span).ok_or(error),
+            Err(error) => Err(error),
+        }
     }
 
     /// A value without quotation marks, or in single ones.
-    fn bare_word(&mut self, word: &str) -> Option<CompareValue> {
-        let fits = |text: &str| !text.contains(['\\', '"']) && !text.contains(char::is_control);
+    fn bare_word(&mut self, word: Span) -> Option<ValueToken> {
+        let rest = self.text.get(word.start..)?;
         // RFC 7644 §3.7.1 prints `displayName sw 'Group'`.
-        if let Some(quoted) = self.text.get(self.at..)?.strip_prefix('\'') {
-            let (value, _) = quoted.split_once('\'')?;
-            self.at += value.len() + 2;
-            return fits(value).then(|| value.into());
-        }
+        let value = match rest.strip_prefix('\'') {
+            Some(quoted) => {
+                let start = word.start + 1;
+                let end = start + quoted.find('\'')?;
+                self.at = end + 1;
+                Span { start, end }
+            }
+            None => {
+                self.at = word.end;
+                word
+            }
+        };
+        let text = value.of(self.text);
         // Entra ID sends `externalId eq 123-abc`. A connective here is more likely a forgotten value.
-        let keyword = ["and", "or", "not"].iter().any(|keyword| word.eq_ignore_ascii_case(keyword));
-        if keyword || word.contains('\'') || !fits(word) {
+        let keyword = ["and", "or", "not"].iter().any(|keyword| text.eq_ignore_ascii_case(keyword));
+        let quoted = value.start > word.start;
+        if (keyword && !quoted)
+            || text.contains(['\\', '"', '\''])
+            || text.contains(char::is_control)
+        {
             return None;
         }
-        self.at += word.len();
-        Some(word.into())
+        Some(ValueToken::Plain(value))
     }
 
     /// What follows a term: `SP ("and" / "or") SP`.
-    fn connective(&mut self, term: Term, spaced: bool) -> Result<(), ParseError> {
+    fn connective(&mut self, spaced: bool) -> Result<(), Fault> {
         let word = self.word();
         let connective = match word.len() {
             3 if word.eq_ignore_ascii_case("and") => Connective::And,
@@ -407,78 +438,77 @@ impl<'a> Parser<'a> {
             return self.fail(MissingSpace);
         }
         self.at += word.len();
-        self.tree.connect(term, connective);
+        self.tree.connect(connective);
         Ok(())
     }
 
-    fn close_parenthesis(&mut self, term: Term) -> Result<Term, ParseError> {
+    fn close_parenthesis(&mut self) -> Result<(), Fault> {
         match self.frames.last() {
             Some(Frame { open: Open::Parenthesis | Open::NotParenthesis, .. }) => {
                 self.at += 1;
-                Ok(self.close(term))
+                self.close();
+                Ok(())
             }
             _ => self.fail(UnexpectedParenthesis),
         }
     }
 
-    /// Ends the innermost parenthesis or bare `not`.
-    fn close(&mut self, term: Term) -> Term {
-        let Some(frame) = self.frames.pop() else { return term };
-        let term = self.tree.close(term, frame.outer);
-        match frame.open {
-            Open::Parenthesis | Open::Bracket => term,
-            Open::NotParenthesis | Open::BareNot => self.tree.wrap(term, NodeKind::Not),
+    /// Ends what is innermost.
+    fn close(&mut self) {
+        let Some(frame) = self.frames.pop() else { return };
+        self.tree.close(frame.outer);
+        if matches!(frame.open, Open::NotParenthesis | Open::BareNot) {
+            self.tree.wrap(NodeKind::Not);
         }
     }
 
     /// `"]"` of a filter, and what Entra ID sends after it.
-    fn close_bracket(&mut self, term: Term) -> Result<Term, ParseError> {
+    fn close_bracket(&mut self) -> Result<(), Fault> {
         match (self.frames.last(), &self.bracket) {
             (Some(Frame { open: Open::Bracket, .. }), _) => {}
             (Some(Frame { offset, .. }), Some(_)) => {
-                return Err(ParseError::new(UnclosedParenthesis, *offset));
+                return Err(fault(UnclosedParenthesis, *offset));
             }
             _ => return self.fail(UnexpectedBracket),
         }
         self.at += 1;
-        let mut term = self.close(term);
+        self.close();
         let Some(path) = self.bracket.take().and_then(|bracket| bracket.path) else {
             return self.fail(UnexpectedBracket);
         };
         // Entra ID sends `emails[type eq "work"].value eq "x"`, which means the same as
         // `emails[type eq "work" and value eq "x"]`.
         if self.peek() == Some(b'.') {
-            let start = self.at + 1;
-            let (name, end) = lex::sub_attr(self.text, start)?;
-            self.at = end;
+            let name = lex::sub_attr(self.text, self.at + 1)?;
+            self.at = name.end;
             if self.peek() == Some(b'[') {
                 return self.fail(BracketsAfterSubAttribute);
             }
-            let kind = self.operator_and_value(name.into())?;
-            self.leaves += 1;
-            if self.leaves > self.policy.max_leaves {
-                return Err(ParseError::new(TooManyLeaves(self.policy.max_leaves), start));
-            }
-            term = self.tree.both(term, |tree| tree.leaf(kind));
+            let expression = self.expression()?;
+            self.count_leaf(name.start)?;
+            let name = AttrName::new_unchecked(name.of(self.text));
+            let kind = expression.to_kind(name.into(), self.text);
+            self.tree.and_leaf(kind);
         }
-        Ok(self.tree.wrap(term, NodeKind::ValuePath(path)))
+        self.tree.wrap(NodeKind::ValuePath(path.to_path(self.text)));
+        Ok(())
     }
 
-    fn end(&mut self, term: Term, until: Until) -> Result<Term, ParseError> {
+    fn end(&self, until: Until) -> Result<(), Fault> {
         match (self.frames.last(), &self.bracket) {
             (Some(Frame { open: Open::Bracket, offset, .. }), _) => {
-                Err(ParseError::new(UnclosedBracket, *offset))
+                Err(fault(UnclosedBracket, *offset))
             }
-            (Some(Frame { offset, .. }), _) => Err(ParseError::new(UnclosedParenthesis, *offset)),
+            (Some(Frame { offset, .. }), _) => Err(fault(UnclosedParenthesis, *offset)),
             (None, Some(bracket)) if until == Until::Bracket => {
-                Err(ParseError::new(UnclosedBracket, bracket.offset))
+                Err(fault(UnclosedBracket, bracket.offset))
             }
-            _ => Ok(self.tree.close(term, Level::default())),
+            _ => Ok(()),
         }
     }
 
-    fn fail<T>(&self, kind: ParseErrorKind) -> Result<T, ParseError> {
-        Err(ParseError::new(kind, self.at))
+    fn fail<T>(&self, kind: ParseErrorKind) -> Result<T, Fault> {
+        Err(fault(kind, self.at))
     }
 
     #[inline]

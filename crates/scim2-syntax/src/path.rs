@@ -1,7 +1,7 @@
 use alloc::{format, string::ToString};
 use core::{fmt, str::FromStr};
 
-use crate::{AttrName, Filter, ParseError, SchemaUri, SyntaxPolicy, lex, parse};
+use crate::{AttrName, Filter, ParseError, SchemaUri, SyntaxPolicy, parse};
 
 /// An attribute as SCIM names it: `userName`, `name.givenName`,
 /// `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value` (RFC 7644 §3.10).
@@ -38,13 +38,7 @@ impl AttrPath {
     /// # Errors
     /// The first place that is not a path; [`ParseErrorKind::TooLong`](crate::ParseErrorKind::TooLong) past [`SyntaxPolicy::max_len`].
     pub fn parse_with(text: &str, policy: &SyntaxPolicy) -> Result<Self, ParseError> {
-        parse::check_len(text, policy)?;
-        parse::check_start(text)?;
-        let (path, end) = lex::attr_path(text, 0, policy)?;
-        match text.as_bytes().get(end) {
-            None => Ok(path),
-            Some(_) => Err(parse::not_a_path(text, end)),
-        }
+        parse::attr_path(text, policy)
     }
 
     /// The path with a sub-attribute: `emails` and `value` make `emails.value`. Replaces the one that is there.

@@ -1,9 +1,9 @@
 use alloc::string::String;
 use core::{borrow::Borrow, fmt, ops::Deref};
 
-use smol_str::SmolStr;
+use compact_str::CompactString;
 
-/// A string that keeps up to 23 bytes in place and shares longer ones: cloning never copies the heap.
+/// A string that keeps up to three words (24 bytes on 64-bit machines) in place, and only longer ones on the heap.
 ///
 /// It is what [`CompareValue::String`](crate::CompareValue::String) holds, and reads like a `str`.
 ///
@@ -14,7 +14,7 @@ use smol_str::SmolStr;
 /// assert_eq!(value, "bjensen");
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct SmallStr(SmolStr);
+pub struct SmallStr(CompactString);
 
 impl SmallStr {
     /// The text.
@@ -24,12 +24,12 @@ impl SmallStr {
     }
 
     pub(crate) const fn from_static(text: &'static str) -> Self {
-        Self(SmolStr::new_static(text))
+        Self(CompactString::const_new(text))
     }
 
     #[inline]
     pub(crate) fn new(text: &str) -> Self {
-        Self(SmolStr::new(text))
+        Self(CompactString::new(text))
     }
 }
 
@@ -62,7 +62,7 @@ impl From<&str> for SmallStr {
 
 impl From<String> for SmallStr {
     fn from(text: String) -> Self {
-        Self(SmolStr::from(text))
+        Self(CompactString::from(text))
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct Chain {
 
 /// A finished term. Chains are not nodes yet: they may still become part of a longer chain.
 #[derive(Clone, Copy)]
-pub(crate) enum Term {
+enum Term {
     Node(u32),
     And(Chain),
     Or(Chain),
@@ -34,16 +34,25 @@ pub(crate) struct Level {
     and: Chain,
 }
 
-/// The list and the level that is being read.
+/// The list, the level that is being read, and the last finished term of it.
 pub(crate) struct Tree {
     nodes: Vec<Node>,
     level: Level,
+    term: Term,
 }
 
 impl Tree {
     /// A tree for about so many nodes.
     pub(crate) fn with_capacity(nodes: usize) -> Self {
-        Self { nodes: Vec::with_capacity(nodes), level: Level::default() }
+        Self { nodes: Vec::with_capacity(nodes), level: Level::default(), term: Term::Node(0) }
+    }
+
+    /// An expression, which is the term now.
+    // A node is dear to move; inlined, it is made where it stays.
+    #[inline(always)]
+    pub(crate) fn leaf(&mut self, kind: NodeKind) {
+        let node = self.add(kind);
+        self.term = Term::Node(node);
     }
 
     /// A new level begins. Answers the outer one, for [`close`](Self::close).
@@ -51,104 +60,101 @@ impl Tree {
         core::mem::take(&mut self.level)
     }
 
-    /// Adds an expression.
-    pub(crate) fn leaf(&mut self, kind: NodeKind) -> Term {
-        Term::Node(self.add(kind))
-    }
-
     /// `term and …` or `term or …`: the term is part of a chain that goes on.
-    pub(crate) fn connect(&mut self, term: Term, connective: Connective) {
-        let Level { mut or, mut and } = self.level;
+    pub(crate) fn connect(&mut self, connective: Connective) {
         match connective {
-            Connective::And => self.append(&mut and, term, Connective::And),
+            Connective::And => self.level.and = self.append(self.level.and, Connective::And),
             Connective::Or => {
-                let term = self.end_and(term);
-                self.append(&mut or, term, Connective::Or);
-                and = Chain::default();
+                self.end_and();
+                self.level.or = self.append(self.level.or, Connective::Or);
             }
         }
-        self.level = Level { or, and };
     }
 
-    /// The level ends with `term`; it is one term of the outer level.
-    pub(crate) fn close(&mut self, term: Term, outer: Level) -> Term {
-        let term = self.end_and(term);
-        let mut or = self.level.or;
+    /// The level ends. All of it is one term of the outer level.
+    pub(crate) fn close(&mut self, outer: Level) {
+        self.end();
         self.level = outer;
-        if or.count == 0 {
-            return term;
+    }
+
+    /// `term and expression`, which is the term now.
+    pub(crate) fn and_leaf(&mut self, kind: NodeKind) {
+        let chain = self.append(Chain::default(), Connective::And);
+        self.leaf(kind);
+        self.term = Term::And(self.append(chain, Connective::And));
+    }
+
+    /// `not (term)` or `path[term]`, which is the term now.
+    pub(crate) fn wrap(&mut self, kind: NodeKind) {
+        self.materialize();
+        self.leaf(kind);
+    }
+
+    /// The finished list. The text ends here.
+    #[inline]
+    pub(crate) fn finish(&mut self) -> Vec<Node> {
+        self.end();
+        self.materialize();
+        core::mem::take(&mut self.nodes)
+    }
+
+    /// The chains of the level, with the term as their last, are the term now.
+    #[inline]
+    fn end(&mut self) {
+        self.end_and();
+        if self.level.or.count > 0 {
+            self.term = Term::Or(self.append(self.level.or, Connective::Or));
         }
-        self.append(&mut or, term, Connective::Or);
-        Term::Or(or)
     }
 
-    /// Two terms joined by `and`. The second is the last thing added, but for the chain of the first.
-    pub(crate) fn both(&mut self, first: Term, second: impl FnOnce(&mut Self) -> Term) -> Term {
-        let mut chain = Chain::default();
-        self.append(&mut chain, first, Connective::And);
-        let second = second(self);
-        self.append(&mut chain, second, Connective::And);
-        Term::And(chain)
-    }
-
-    /// `not (term)` or `path[term]`
-    pub(crate) fn wrap(&mut self, term: Term, kind: NodeKind) -> Term {
-        self.materialize(term);
-        Term::Node(self.add(kind))
-    }
-
-    /// The finished list, with `term` as its root.
-    pub(crate) fn finish(mut self, term: Term) -> Vec<Node> {
-        self.materialize(term);
-        self.nodes
-    }
-
-    /// The `and` chain of the level, with `term` as its last, as one term.
-    fn end_and(&mut self, term: Term) -> Term {
-        let mut and = self.level.and;
-        if and.count == 0 {
-            return term;
+    /// The same for the `and` chain.
+    #[inline]
+    fn end_and(&mut self) {
+        if self.level.and.count > 0 {
+            self.term = Term::And(self.append(self.level.and, Connective::And));
+            self.level.and = Chain::default();
         }
-        self.append(&mut and, term, Connective::And);
-        Term::And(and)
     }
 
-    /// Adds a term to a chain. A chain of the same kind is taken in, so that `a and (b and c)` is flat.
-    fn append(&mut self, chain: &mut Chain, term: Term, connective: Connective) {
-        let added = match (connective, term) {
+    /// The chain with the term as its last. A term that is a chain of the same kind is taken in, so that
+    /// `a and (b and c)` is flat.
+    fn append(&mut self, chain: Chain, connective: Connective) -> Chain {
+        let added = match (connective, self.term) {
             (Connective::And, Term::And(inner)) | (Connective::Or, Term::Or(inner)) => inner,
             _ => {
-                let node = self.materialize(term);
+                let node = self.materialize();
                 Chain { first: node, last: node, count: 1 }
             }
         };
         if chain.count == 0 {
-            *chain = added;
-            return;
+            return added;
         }
         if let Some(last) = self.nodes.get_mut(chain.last as usize) {
             last.next = added.first - chain.last;
         }
-        chain.last = added.last;
-        chain.count += added.count;
+        Chain { first: chain.first, last: added.last, count: chain.count + added.count }
     }
 
-    /// Makes a chain a node. INVARIANT: the term is the last thing added, so its operator comes right after it.
-    fn materialize(&mut self, term: Term) -> u32 {
+    /// Makes the term a node. INVARIANT: the term is the last thing added, so its operator comes right after it.
+    #[inline]
+    fn materialize(&mut self) -> u32 {
         let here = self.next_position();
         let operands = |chain: Chain| Operands { first: here - chain.first, count: chain.count };
-        match term {
-            Term::Node(node) => node,
-            Term::And(chain) => self.add(NodeKind::And(operands(chain))),
-            Term::Or(chain) => self.add(NodeKind::Or(operands(chain))),
+        match self.term {
+            Term::Node(node) => return node,
+            Term::And(chain) => self.leaf(NodeKind::And(operands(chain))),
+            Term::Or(chain) => self.leaf(NodeKind::Or(operands(chain))),
         }
+        here
     }
 
+    #[inline]
     fn next_position(&self) -> u32 {
         // INVARIANT: every node takes at least one byte of a text below 4 GiB.
         u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)
     }
 
+    #[inline(always)]
     fn add(&mut self, kind: NodeKind) -> u32 {
         let here = self.next_position();
         self.nodes.push(Node::new(kind));

@@ -1,3 +1,4 @@
+use alloc::sync::Arc;
 use core::{
     cmp::Ordering,
     fmt,
@@ -6,7 +7,7 @@ use core::{
 };
 
 use crate::{
-    ParseError, SmallStr, class,
+    ParseError, class,
     error::ParseErrorKind,
     name::{cmp_ignore_case, hash_ignore_case},
 };
@@ -24,7 +25,13 @@ use crate::{
 /// # Ok::<(), scim2_syntax::ParseError>(())
 /// ```
 #[derive(Clone)]
-pub struct SchemaUri(SmallStr);
+pub struct SchemaUri(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Static(&'static str),
+    Shared(Arc<str>),
+}
 
 impl SchemaUri {
     /// Checks and takes a URI: a scheme, a colon, and at least one more character.
@@ -48,13 +55,16 @@ impl SchemaUri {
     /// When the text is not a URI. In a `const` that is an error of the compiler.
     pub const fn from_static(uri: &'static str) -> Self {
         assert!(bad_byte(uri.as_bytes()).is_none(), "not a schema URI");
-        Self(SmallStr::from_static(uri))
+        Self(Repr::Static(uri))
     }
 
     /// The URI as written.
     #[inline]
     pub fn as_str(&self) -> &str {
-        self.0.as_str()
+        match &self.0 {
+            Repr::Static(uri) => uri,
+            Repr::Shared(uri) => uri,
+        }
     }
 
     /// INVARIANT: the caller has checked the bytes of `uri`.
@@ -68,7 +78,7 @@ impl SchemaUri {
             58 => "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User",
             _ => "",
         };
-        if known == uri { Self(SmallStr::from_static(known)) } else { Self(SmallStr::new(uri)) }
+        Self(if known == uri { Repr::Static(known) } else { Repr::Shared(uri.into()) })
     }
 }
 

@@ -257,7 +257,7 @@ impl FromStr for Number {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let end = lex::number(text.as_bytes(), 0)?;
+        let end = lex::number(text.as_bytes(), 0).map_err(|fault| *fault)?;
         if end == text.len() {
             Ok(Self::new_unchecked(text))
         } else {
