@@ -103,11 +103,15 @@ impl TryFrom<&str> for AttrPath {
 impl fmt::Display for AttrPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(schema) = &self.schema {
-            write!(f, "{schema}:")?;
+            f.write_str(schema.as_str())?;
+            f.write_str(":")?;
         }
         f.write_str(self.name.as_str())?;
         match &self.sub_attr {
-            Some(sub_attr) => write!(f, ".{sub_attr}"),
+            Some(sub_attr) => {
+                f.write_str(".")?;
+                f.write_str(sub_attr.as_str())
+            }
             None => Ok(()),
         }
     }

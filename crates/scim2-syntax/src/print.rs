@@ -1,11 +1,11 @@
 //! The canonical form: one space, lower-case operators, no more parentheses than needed.
 
 use alloc::vec::Vec;
-use core::fmt::{self, Write};
+use core::fmt::{self, Display, Write};
 
 use crate::{CompareValue, Expr, Filter, FilterRef, Terms};
 
-impl fmt::Display for FilterRef<'_> {
+impl Display for FilterRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         print(*self, f, Secrets::Shown)
     }
@@ -19,9 +19,9 @@ impl fmt::Debug for FilterRef<'_> {
     }
 }
 
-impl fmt::Display for Filter {
+impl Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.as_ref(), f)
+        Display::fmt(&self.as_ref(), f)
     }
 }
 
@@ -31,7 +31,7 @@ impl fmt::Debug for Filter {
     }
 }
 
-impl fmt::Display for CompareValue {
+impl Display for CompareValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Null => f.write_str("null"),
@@ -71,16 +71,22 @@ fn print(filter: FilterRef<'_>, f: &mut fmt::Formatter<'_>, secrets: Secrets) ->
                 next = Some(term_of(term, connective, &mut pending, f)?);
             }
             Pending::Filter(filter) => match filter.expr() {
-                Expr::Present(path) => write!(f, "{path} pr")?,
+                Expr::Present(path) => {
+                    path.fmt(f)?;
+                    f.write_str(" pr")?;
+                }
                 Expr::Compare { path, op, value } => {
-                    write!(f, "{path} {op} ")?;
+                    path.fmt(f)?;
+                    f.write_str(" ")?;
+                    f.write_str(op.as_str())?;
+                    f.write_str(" ")?;
                     let secret = |name: &crate::AttrName| *name == "password";
                     if secrets == Secrets::Redacted
                         && (secret(&path.name) || path.sub_attr.as_ref().is_some_and(secret))
                     {
                         f.write_str("[redacted]")?;
                     } else {
-                        write!(f, "{value}")?;
+                        value.fmt(f)?;
                     }
                 }
                 Expr::And(mut terms) => {
@@ -101,7 +107,8 @@ fn print(filter: FilterRef<'_>, f: &mut fmt::Formatter<'_>, secrets: Secrets) ->
                     next = Some(Pending::Filter(inner));
                 }
                 Expr::ValuePath { path, filter } => {
-                    write!(f, "{path}[")?;
+                    path.fmt(f)?;
+                    f.write_str("[")?;
                     pending.push(Pending::Text("]"));
                     next = Some(Pending::Filter(filter));
                 }
