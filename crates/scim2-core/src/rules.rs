@@ -1,0 +1,138 @@
+//! What one endpoint demands beyond the RFCs.
+//!
+//! Real service providers have limits that no RFC prints: AWS IAM Identity Center takes one value
+//! per multi-valued attribute, never shows a group's members, and has an error body of its own.
+//! [`EndpointRules`] is where a service provider asks for them. `scim2-vendor` has the rules of
+//! real products; an application may write its own, such as a ban on certain user names.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+use crate::catalog::ResourceType;
+use crate::config::ServiceProviderConfig;
+use crate::error::Error;
+use crate::patch_op::PatchOp;
+use crate::resource::Resource;
+use crate::search::SearchRequest;
+use crate::syntax::Filter;
+
+/// Checks and changes that an endpoint adds to the protocol. Every method has a default that adds
+/// nothing.
+///
+/// The checks run after the ones of the schema: what they see is well formed.
+pub trait EndpointRules: fmt::Debug + Send + Sync {
+    /// Refuses a resource that is about to be created.
+    ///
+    /// # Errors
+    /// What the client is answered.
+    fn check_create(&self, _: &ResourceType, _: &Resource) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Refuses a resource that is about to be replaced, or PUT as a whole.
+    ///
+    /// # Errors
+    /// What the client is answered.
+    fn check_replace(&self, _: &ResourceType, _: &Resource) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Refuses a PATCH by its form.
+    ///
+    /// # Errors
+    /// What the client is answered.
+    fn check_patch(&self, _: &ResourceType, _: &PatchOp) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Refuses a PATCH by what it would leave behind. The resource is shown without its members and
+    /// without what only the service provider writes.
+    ///
+    /// # Errors
+    /// What the client is answered.
+    fn check_patched(&self, _: &ResourceType, _: &Resource) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Refuses a query.
+    ///
+    /// # Errors
+    /// What the client is answered.
+    fn check_query(
+        &self,
+        _: &ResourceType,
+        _: &SearchRequest,
+        _: Option<&Filter>,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Has the last word on what an answer shows of a resource.
+    fn representation(&self, _: &ResourceType, _: &mut Resource) {}
+
+    /// Adjusts what the endpoint says of itself.
+    fn service_provider_config(&self, _: &mut ServiceProviderConfig) {}
+
+    /// Another wire form for an error. None is the form of RFC 7644 §3.12.
+    fn error_body(
+        &self,
+        _: &Error,
+        _request_id: &str,
+        _now: DateTime<Utc>,
+    ) -> Option<Map<String, Value>> {
+        None
+    }
+
+    /// What a successful PATCH is answered (RFC 7644 §3.5.2 allows both).
+    fn patch_answer(&self, _: &ResourceType) -> PatchAnswer {
+        PatchAnswer::Resource
+    }
+
+    /// The largest page, if it is smaller than the service provider's own.
+    fn max_results(&self) -> Option<u64> {
+        None
+    }
+
+    /// How a list that was not asked for by cursor is paged.
+    fn index_paging(&self) -> IndexPaging {
+        IndexPaging::Full
+    }
+
+    /// The media type of answers.
+    fn media_type(&self) -> &'static str {
+        "application/scim+json"
+    }
+
+    /// The header that carries the request's id in answers.
+    fn request_id_header(&self) -> &'static str {
+        "x-request-id"
+    }
+}
+
+/// What a successful PATCH is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "RFC 7644 §3.5.2 knows these two")]
+pub enum PatchAnswer {
+    /// 200 and the resource.
+    Resource,
+    /// 204, unless the request names `attributes`.
+    NoContent,
+}
+
+/// How a list that was not asked for by cursor is paged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IndexPaging {
+    /// By `startIndex` and `count`, with the true total.
+    Full,
+    /// The first page only, and a `totalResults` that counts no further (AWS IAM Identity Center).
+    FirstPageOnly,
+}
+
+/// No rules beyond the RFCs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoRules;
+
+impl EndpointRules for NoRules {}
