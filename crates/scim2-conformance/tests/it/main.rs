@@ -1,0 +1,5 @@
+//! The vectors, run; and the runner itself.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic, and so may what helps it")]
+
+mod vectors;
