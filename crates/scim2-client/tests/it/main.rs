@@ -1,0 +1,14 @@
+//! The client against scripted service providers, in process.
+
+#[cfg(test)]
+mod calls;
+#[cfg(test)]
+mod discovery;
+#[cfg(test)]
+mod pages;
+#[cfg(test)]
+mod retries;
+#[cfg(test)]
+mod script;
+#[cfg(test)]
+mod security;
