@@ -1,0 +1,135 @@
+//! HTTP/1.1 with limits.
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::deadline::WriteDeadline;
+
+/// The limits of [`serve_with`]. The defaults suit most; change single ones.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ServeConfig {
+    /// The longest time between the beginning of a connection, or the end of a request, and the
+    /// end of the next request's headers. It ends idle connections too.
+    pub header_timeout: Duration,
+    /// The longest time for which an answer may wait for the client to read.
+    pub write_timeout: Duration,
+    /// The largest number of connections at a time. More wait to be accepted.
+    pub max_connections: usize,
+    /// The largest size of a request's line and headers, in bytes.
+    pub max_header_bytes: usize,
+    /// How long requests may go on once the server is to stop.
+    pub grace: Duration,
+}
+
+impl Default for ServeConfig {
+    fn default() -> Self {
+        Self {
+            header_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
+            max_connections: 1024,
+            max_header_bytes: 64 * 1024,
+            grace: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Serves a router on HTTP/1.1 until `shutdown` is done, then lets running requests end. Limits
+/// are those of [`ServeConfig::default`].
+///
+/// TLS is for what stands in front.
+///
+/// # Errors
+/// When the listener's address cannot be read. Errors of single connections end those alone.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    serve_with(listener, router, shutdown, ServeConfig::default()).await
+}
+
+/// [`serve`] with other limits.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_with(
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+    config: ServeConfig,
+) -> io::Result<()> {
+    tracing::debug!(address = %listener.local_addr()?, "serving");
+    let mut shutdown = pin!(shutdown);
+    let places = Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS)));
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    loop {
+        // Connections beyond the cap stay with the operating system.
+        let accepted = tokio::select! {
+            () = &mut shutdown => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        // What has ended is forgotten, a panic in it included: the router catches its own.
+        while connections.try_join_next().is_some() {}
+        let (stream, place) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot accept");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        // Answers are small and whole: they should not wait for more to come.
+        let _ = stream.set_nodelay(true);
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(config.header_timeout)
+            .max_buf_size(config.max_header_bytes.max(MIN_BUFFER))
+            .serve_connection(
+                TokioIo::new(WriteDeadline::new(stream, config.write_timeout)),
+                TowerToHyperService::new(router.clone()),
+            );
+        let connection = graceful.watch(connection);
+        connections.spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(error = &error as &dyn std::error::Error, "connection ended");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(config.grace, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some requests did not end in time");
+    }
+    connections.shutdown().await;
+    Ok(())
+}
+
+/// How long to wait after the operating system had no connection to give, such as for lack of
+/// file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What hyper needs at least.
+const MIN_BUFFER: usize = 8192;
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    Ok((stream, place))
+}

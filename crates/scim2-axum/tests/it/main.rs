@@ -1,0 +1,13 @@
+//! A service provider under axum, over real sockets.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that panics fails"
+)]
+
+mod mount;
+mod serve;
+mod support;

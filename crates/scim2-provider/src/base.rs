@@ -1,0 +1,168 @@
+//! Where the service provider is, as clients see it.
+
+use http::header::HOST;
+use http::request::Parts;
+use http::uri::Authority;
+use scim2_core::Error;
+use url::Url;
+
+/// The URL under which clients reach the service provider's endpoints (RFC 7644 §1.3): the
+/// beginning of every `Location` and `$ref`.
+///
+/// ```
+/// use scim2_provider::BaseUrl;
+/// let base: BaseUrl = url::Url::parse("https://example.com/scim/v2")?.into();
+/// # Ok::<(), url::ParseError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BaseUrl {
+    /// Always this URL.
+    Fixed(Url),
+    /// The host that the request names, which is for clients to choose: use it only where
+    /// nobody can make others read answers to their requests (ruling H13).
+    FromRequest {
+        /// The scheme of the connections.
+        scheme: Scheme,
+        /// The path before the endpoints, such as `/scim/v2`.
+        prefix: Box<str>,
+        /// Whether a proxy in front is believed.
+        forwarded: Forwarded,
+    },
+}
+
+/// How clients connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "SCIM is spoken over these two (RFC 7644 §3.8)")]
+pub enum Scheme {
+    /// Without TLS.
+    Http,
+    /// With TLS.
+    Https,
+}
+
+/// Whether `X-Forwarded-Proto` and `X-Forwarded-Host` are believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "believed or not")]
+pub enum Forwarded {
+    /// They are ignored.
+    Ignored,
+    /// They are believed: a proxy in front sets them, and lets nobody else do so.
+    Trusted,
+}
+
+impl From<Url> for BaseUrl {
+    fn from(url: Url) -> Self {
+        Self::Fixed(url)
+    }
+}
+
+impl BaseUrl {
+    /// Whether locations can be made from it: an http or https URL without query and fragment.
+    pub(crate) fn is_usable(&self) -> bool {
+        match self {
+            Self::Fixed(url) => {
+                matches!(url.scheme(), "http" | "https")
+                    && url.has_host()
+                    && url.query().is_none()
+                    && url.fragment().is_none()
+                    && url.username().is_empty()
+                    && url.password().is_none()
+            }
+            Self::FromRequest { .. } => true,
+        }
+    }
+
+    /// The base of all requests, if it does not depend on them.
+    pub(crate) fn fixed(&self) -> Option<Base> {
+        match self {
+            Self::Fixed(url) => Some(Base::new(url.clone())),
+            Self::FromRequest { .. } => None,
+        }
+    }
+
+    /// The base for the answer to one request.
+    pub(crate) fn resolve(&self, parts: &Parts) -> Result<Base, Error> {
+        let (scheme, prefix, forwarded) = match self {
+            Self::Fixed(url) => return Ok(Base::new(url.clone())),
+            Self::FromRequest { scheme, prefix, forwarded } => (scheme, prefix, forwarded),
+        };
+        let header = |name: &str| {
+            let value = parts.headers.get(name)?.to_str().ok()?;
+            // A chain of proxies appends: the first one is the client's own.
+            value.split(',').next().map(str::trim)
+        };
+        let trusted = |name| header(name).filter(|_| *forwarded == Forwarded::Trusted);
+        let scheme = match (trusted("x-forwarded-proto"), scheme) {
+            (Some(proto), _) if proto.eq_ignore_ascii_case("https") => "https",
+            (Some(proto), _) if proto.eq_ignore_ascii_case("http") => "http",
+            (_, Scheme::Https) => "https",
+            (_, Scheme::Http) => "http",
+        };
+        let host = trusted("x-forwarded-host")
+            .or_else(|| header(HOST.as_str()))
+            .or_else(|| parts.uri.authority().map(Authority::as_str))
+            .and_then(|host| host.parse::<Authority>().ok())
+            .filter(|authority| !authority.as_str().contains('@'));
+        let url = host.and_then(|host| {
+            Url::parse(&format!("{scheme}://{host}/{}", prefix.trim_matches('/'))).ok()
+        });
+        url.map(Base::new).ok_or_else(|| {
+            Error::new(http::StatusCode::BAD_REQUEST).detail("the request needs a `Host` header")
+        })
+    }
+}
+
+/// The base URL of one request.
+#[derive(Clone, Debug)]
+pub(crate) struct Base {
+    url: Url,
+    /// Without a slash at the end.
+    text: Box<str>,
+}
+
+impl Base {
+    fn new(url: Url) -> Self {
+        let text = url.as_str().trim_end_matches('/').into();
+        Self { url, text }
+    }
+
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The URL without a slash at the end.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The location of a resource: base, endpoint with its slash, id.
+    pub(crate) fn location(&self, endpoint: &str, id: &str) -> String {
+        let mut location = String::with_capacity(self.text.len() + endpoint.len() + 1 + id.len());
+        location.push_str(&self.text);
+        location.push_str(endpoint);
+        location.push('/');
+        location.extend(percent_encoding::utf8_percent_encode(id, SEGMENT));
+        location
+    }
+}
+
+/// What must be encoded in a path segment (RFC 3986 §3.3): everything but `pchar`.
+const SEGMENT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@');

@@ -1,0 +1,147 @@
+//! What a service provider offers, and how much of it.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Features and limits of a service provider. The defaults suit most; change single fields.
+///
+/// ```
+/// use scim2_provider::ProviderConfig;
+/// let mut config = ProviderConfig::default();
+/// config.max_page_size = 250;
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ProviderConfig {
+    /// The largest request body, in bytes; more is 413 (ruling H17).
+    pub max_body: usize,
+    /// The size of a page when the request does not say.
+    pub default_page_size: u64,
+    /// The largest page, whatever the request says (ruling Q02).
+    pub max_page_size: u64,
+    /// Which paging a request gets that names neither `startIndex` nor `cursor` (ruling Q23).
+    pub default_paging: Paging,
+    /// How long a cursor can be used; forever without a value.
+    pub cursor_timeout: Option<Duration>,
+    /// Whether `count` may differ between the pages of one cursor (ruling Q25).
+    pub cursor_count: CursorCount,
+    /// Signs cursors. Random for each process unless set: set it where several processes serve
+    /// one endpoint, or where cursors must outlive a restart.
+    pub cursor_key: Option<[u8; 32]>,
+    /// Whether PATCH is offered; if not, it is 501.
+    pub patch: Offer,
+    /// Whether `sortBy` is obeyed; if not, it is ignored (ruling Q08).
+    pub sort: Offer,
+    /// Whether resources have versions; if not, conditional headers are ignored (ruling H09).
+    pub etag: Offer,
+    /// Whether PUT and PATCH take a new password (ruling W25).
+    pub change_password: Offer,
+    /// Whether PUT, PATCH and DELETE must carry `If-Match` (ruling H09).
+    pub if_match: IfMatch,
+    /// Who may read the discovery endpoints (ruling H04).
+    pub discovery: Discovery,
+    /// Where people read how to use the service.
+    pub documentation_uri: Option<String>,
+}
+
+impl ProviderConfig {
+    /// The default of [`max_body`](Self::max_body): 1 MiB.
+    pub const MAX_BODY: usize = 1 << 20;
+    /// The default of [`default_page_size`](Self::default_page_size).
+    pub const DEFAULT_PAGE_SIZE: u64 = 100;
+    /// The default of [`max_page_size`](Self::max_page_size).
+    pub const MAX_PAGE_SIZE: u64 = 1000;
+    /// The default of [`cursor_timeout`](Self::cursor_timeout): one hour.
+    pub const CURSOR_TIMEOUT: Duration = Duration::from_secs(3600);
+}
+
+impl Default for ProviderConfig {
+    fn default() -> Self {
+        Self {
+            max_body: Self::MAX_BODY,
+            default_page_size: Self::DEFAULT_PAGE_SIZE,
+            max_page_size: Self::MAX_PAGE_SIZE,
+            default_paging: Paging::Index,
+            cursor_timeout: Some(Self::CURSOR_TIMEOUT),
+            cursor_count: CursorCount::Fixed,
+            cursor_key: None,
+            patch: Offer::Yes,
+            sort: Offer::Yes,
+            etag: Offer::Yes,
+            change_password: Offer::No,
+            if_match: IfMatch::Optional,
+            discovery: Discovery::Open,
+            documentation_uri: None,
+        }
+    }
+}
+
+impl fmt::Debug for ProviderConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProviderConfig")
+            .field("max_body", &self.max_body)
+            .field("default_page_size", &self.default_page_size)
+            .field("max_page_size", &self.max_page_size)
+            .field("default_paging", &self.default_paging)
+            .field("cursor_timeout", &self.cursor_timeout)
+            .field("cursor_count", &self.cursor_count)
+            .field("patch", &self.patch)
+            .field("sort", &self.sort)
+            .field("etag", &self.etag)
+            .field("change_password", &self.change_password)
+            .field("if_match", &self.if_match)
+            .field("discovery", &self.discovery)
+            .field("documentation_uri", &self.documentation_uri)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a feature is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "yes or no")]
+pub enum Offer {
+    /// It is.
+    Yes,
+    /// It is not.
+    No,
+}
+
+/// The two ways to page through a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "RFC 7644 §3.4.2.4 and RFC 9865 know these two")]
+pub enum Paging {
+    /// By `startIndex` and `count`.
+    Index,
+    /// By `cursor` and `count`.
+    Cursor,
+}
+
+/// Whether `count` may differ between the pages of one cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "it may or it may not")]
+pub enum CursorCount {
+    /// Another count than that of the first page is 400 `invalidCount` (RFC 9865 §2.1).
+    Fixed,
+    /// Each page may ask for another count.
+    Free,
+}
+
+/// Whether writes must name the version that they change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "optional or required")]
+pub enum IfMatch {
+    /// They may.
+    Optional,
+    /// They must; without `If-Match` they are 428.
+    Required,
+}
+
+/// Who may read `/ServiceProviderConfig`, `/Schemas` and `/ResourceTypes`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "open or not")]
+pub enum Discovery {
+    /// Everybody (RFC 7643 §5). Wrong credentials are refused all the same.
+    Open,
+    /// Authenticated clients.
+    Authenticated,
+}

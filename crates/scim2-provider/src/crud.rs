@@ -1,0 +1,360 @@
+//! Creating, reading, replacing, changing and deleting one resource (RFC 7644 §3.3 to §3.6).
+
+use bytes::Bytes;
+use http::header::{IF_MATCH, IF_NONE_MATCH};
+use http::request::Parts;
+use http::{HeaderName, StatusCode};
+use scim2_core::catalog::Resolved;
+use scim2_core::change::MemberDelta;
+use scim2_core::etag::EntityTags;
+use scim2_core::patch_op::PatchOp;
+use scim2_core::project::{Projection, Written};
+use scim2_core::resource::ResourceId;
+use scim2_core::rules::PatchAnswer;
+use scim2_core::search::SearchRequest;
+use scim2_core::syntax::{AttrPath, PatchPath};
+use scim2_core::{Error, Resource, ResourceType};
+use serde_json::Value;
+
+use crate::auth::Authenticator;
+use crate::config::IfMatch;
+use crate::effect::same_state;
+use crate::provider::{Exchange, ServiceProvider};
+use crate::query::parameters;
+use crate::respond::{Answer, Failure};
+use crate::store::{Load, Store, StoreError, Stored, has_groups, has_members};
+
+impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
+    /// POST to an endpoint (RFC 7644 §3.3).
+    pub(crate) async fn create(
+        &self,
+        cx: &Exchange<'_>,
+        ty: &ResourceType,
+        body: Bytes,
+    ) -> Result<Answer, Failure> {
+        let projection = self.projection(cx.parts, ty)?;
+        let resource = ty.ingest(&body, &self.policy)?;
+        let written = Written::from_resource(ty, &resource);
+        let resource = ty.validate_new(resource, &self.policy)?;
+        check_members(ty, &resource)?;
+        self.rules.check_create(ty, &resource)?;
+        let stored = self.store.insert(&cx.principal.scope, ty, resource).await?;
+        Ok(self.show(cx, ty, stored, &projection, Some(&written), StatusCode::CREATED))
+    }
+
+    /// GET of one resource (RFC 7644 §3.4.1).
+    pub(crate) async fn get(
+        &self,
+        cx: &Exchange<'_>,
+        ty: &ResourceType,
+        id: &ResourceId,
+    ) -> Result<Answer, Failure> {
+        let projection = self.projection(cx.parts, ty)?;
+        let load = self.load_for(ty, &projection);
+        let stored = self.store.get(&cx.principal.scope, ty, id, load).await?;
+        let stored = stored.ok_or(StoreError::NotFound)?;
+        let known = self.tags(cx.parts, &IF_NONE_MATCH);
+        if known.is_some_and(|known| known.matches(&stored.version)) {
+            let version = stored.version.as_str().to_owned();
+            return Ok(Answer::empty(StatusCode::NOT_MODIFIED).etag(Some(&version)));
+        }
+        Ok(self.show(cx, ty, stored, &projection, None, StatusCode::OK))
+    }
+
+    /// PUT (RFC 7644 §3.5.1).
+    pub(crate) async fn replace(
+        &self,
+        cx: &Exchange<'_>,
+        ty: &ResourceType,
+        id: &ResourceId,
+        body: Bytes,
+    ) -> Result<Answer, Failure> {
+        let expected = self.expected(cx.parts)?;
+        let read = || {
+            let projection = self.projection(cx.parts, ty)?;
+            let mut resource = ty.ingest(&body, &self.policy)?;
+            if !self.service.change_password.supported && resource.get(PASSWORD).is_some() {
+                if !self.policy.password_ignore {
+                    return Err(password_refused());
+                }
+                resource.remove(PASSWORD);
+            }
+            Ok((projection, resource))
+        };
+        let (projection, resource) = match read() {
+            Ok(read) => read,
+            Err(error) => return Err(self.refused(cx, ty, id, expected, error).await),
+        };
+        let written = Written::from_resource(ty, &resource);
+        let change = |before: &Stored| {
+            check_version(before, expected.as_ref())?;
+            let after = ty.validate_replace(&before.resource, resource.clone(), &self.policy)?;
+            check_members(ty, &after)?;
+            self.rules.check_replace(ty, &after)?;
+            Ok(Some(after).filter(|after| !same_state(ty, &before.resource, after)))
+        };
+        let scope = &cx.principal.scope;
+        let updated = self.store.update(scope, ty, id, Load::Full, Box::new(change)).await?;
+        Ok(self.show(cx, ty, updated.stored, &projection, Some(&written), StatusCode::OK))
+    }
+
+    /// PATCH (RFC 7644 §3.5.2).
+    pub(crate) async fn patch(
+        &self,
+        cx: &Exchange<'_>,
+        ty: &ResourceType,
+        id: &ResourceId,
+        body: Bytes,
+    ) -> Result<Answer, Failure> {
+        let expected = self.expected(cx.parts)?;
+        let read = || {
+            let projection = self.projection(cx.parts, ty)?;
+            let op = PatchOp::from_slice(&body, &self.policy)?;
+            self.rules.check_patch(ty, &op)?;
+            let op = self.without_password(ty, op)?;
+            let delta = self.member_delta(ty, &op)?;
+            Ok((projection, op, delta))
+        };
+        let (projection, op, delta) = match read() {
+            Ok(read) => read,
+            Err(error) => return Err(self.refused(cx, ty, id, expected, error).await),
+        };
+        let written = self.written(ty, &op);
+        let answer = self.patch_answer(cx.parts, ty);
+        // What of the resource must be read to answer.
+        let shown = match answer {
+            PatchAnswer::Resource => self.load_for(ty, &projection),
+            PatchAnswer::NoContent => Load::WithoutMembers,
+        };
+        let scope = &cx.principal.scope;
+        let stored = match delta {
+            Some(delta) => {
+                let updated =
+                    self.store.change_members(scope, ty, id, expected.as_ref(), &delta).await?;
+                match shown {
+                    Load::WithoutMembers => updated.stored,
+                    Load::Full => {
+                        let stored = self.store.get(scope, ty, id, Load::Full).await?;
+                        stored.ok_or(StoreError::NotFound)?
+                    }
+                }
+            }
+            None => {
+                let load = match shown {
+                    Load::WithoutMembers if !self.needs_members(ty, &op) => shown,
+                    _ => Load::Full,
+                };
+                let change = |before: &Stored| {
+                    check_version(before, expected.as_ref())?;
+                    let (after, changes) = ty.patched(&before.resource, &op, &self.policy)?;
+                    if changes.is_empty() {
+                        return Ok(None);
+                    }
+                    check_members(ty, &after)?;
+                    self.check_patched(ty, &after)?;
+                    Ok(Some(after))
+                };
+                self.store.update(scope, ty, id, load, Box::new(change)).await?.stored
+            }
+        };
+        if answer == PatchAnswer::NoContent {
+            let none = Projection::all();
+            let seen = self.represent(&cx.base, ty, stored, &none, None);
+            return Ok(Answer::empty(StatusCode::NO_CONTENT).etag(seen.version.as_deref()));
+        }
+        Ok(self.show(cx, ty, stored, &projection, Some(&written), StatusCode::OK))
+    }
+
+    /// DELETE (RFC 7644 §3.6).
+    pub(crate) async fn delete(
+        &self,
+        cx: &Exchange<'_>,
+        ty: &ResourceType,
+        id: &ResourceId,
+    ) -> Result<Answer, Failure> {
+        let expected = self.expected(cx.parts)?;
+        self.store.delete(&cx.principal.scope, ty, id, expected.as_ref()).await?;
+        Ok(Answer::empty(StatusCode::NO_CONTENT))
+    }
+
+    fn show(
+        &self,
+        cx: &Exchange<'_>,
+        ty: &ResourceType,
+        stored: Stored,
+        projection: &Projection,
+        written: Option<&Written>,
+        status: StatusCode,
+    ) -> Answer {
+        let seen = self.represent(&cx.base, ty, stored, projection, written);
+        Answer::json(status, &seen.resource)
+            .location(seen.location.as_deref())
+            .etag(seen.version.as_deref())
+    }
+
+    /// The `attributes` and `excludedAttributes` of a request for one resource. Everything else in
+    /// its query is ignored (ruling Q21).
+    fn projection(&self, parts: &Parts, ty: &ResourceType) -> Result<Projection, Error> {
+        let query = parts.uri.query().unwrap_or_default();
+        let own = parameters(query)
+            .filter(|(name, _)| matches!(&**name, "attributes" | "excludedAttributes"))
+            .map(|(_, parameter)| parameter)
+            .collect::<Vec<_>>()
+            .join("&");
+        self.projection_of(ty, &SearchRequest::from_query(&own)?)
+    }
+
+    /// A request that cannot be obeyed: but first of all the resource must be there, and in the
+    /// version that the client names (ruling H11).
+    async fn refused(
+        &self,
+        cx: &Exchange<'_>,
+        ty: &ResourceType,
+        id: &ResourceId,
+        expected: Option<EntityTags>,
+        error: Error,
+    ) -> Failure {
+        match self.store.get(&cx.principal.scope, ty, id, Load::WithoutMembers).await {
+            Ok(Some(stored)) => {
+                check_version(&stored, expected.as_ref()).err().unwrap_or(error).into()
+            }
+            Ok(None) => StoreError::NotFound.into(),
+            Err(error) => error.into(),
+        }
+    }
+
+    /// A PATCH without what it says of the password, where passwords cannot be changed; or an
+    /// error, unless the policy has it ignored (ruling W25).
+    fn without_password(&self, ty: &ResourceType, mut op: PatchOp) -> Result<PatchOp, Error> {
+        let touched = paths(&op).any(|path| self.names_password(ty, path));
+        if self.service.change_password.supported || !touched {
+            return Ok(op);
+        }
+        if !self.policy.password_ignore {
+            return Err(password_refused());
+        }
+        op.operations.retain_mut(|operation| match (&operation.path, &mut operation.value) {
+            (Some(path), _) => !self.names_password(ty, path),
+            (None, Some(Value::Object(values))) => {
+                values.retain(|path, _| !self.names_password(ty, path));
+                !values.is_empty()
+            }
+            (None, _) => true,
+        });
+        Ok(op)
+    }
+
+    fn names_password(&self, ty: &ResourceType, path: &str) -> bool {
+        let Ok(path) = PatchPath::parse_with(path, &self.policy.syntax) else { return false };
+        let Ok(Resolved::Attribute { extension: None, attribute, .. }) =
+            ty.resolve(&path.attr, &self.policy)
+        else {
+            return false;
+        };
+        attribute.name.as_str() == PASSWORD
+    }
+
+    /// The members that a PATCH adds and removes, if it does nothing else and the store can do it
+    /// without reading the group (ruling P37).
+    fn member_delta(&self, ty: &ResourceType, op: &PatchOp) -> Result<Option<MemberDelta>, Error> {
+        let members = ty.schema().attribute("members").filter(|_| has_members(ty));
+        match members {
+            Some(members) if !members.required => ty.member_delta(op, &self.policy),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether a PATCH must see the members of a group.
+    fn needs_members(&self, ty: &ResourceType, op: &PatchOp) -> bool {
+        let required = ty.schema().attribute("members").is_some_and(|members| members.required);
+        (has_members(ty) && (required || ty.patch_touches(op, "members", &self.policy)))
+            || (has_groups(ty) && ty.patch_touches(op, "groups", &self.policy))
+    }
+
+    /// 204 only where the endpoint likes it and the client does not name attributes (RFC 7644
+    /// §3.5.2, ruling P33).
+    fn patch_answer(&self, parts: &Parts, ty: &ResourceType) -> PatchAnswer {
+        let named = parameters(parts.uri.query().unwrap_or_default())
+            .any(|(name, _)| matches!(&*name, "attributes" | "excludedAttributes"));
+        if named { PatchAnswer::Resource } else { self.rules.patch_answer(ty) }
+    }
+
+    /// The endpoint's rules on what a PATCH leaves behind: what a client could have written. They
+    /// never see members, so that it does not depend on how the request is carried out.
+    fn check_patched(&self, ty: &ResourceType, after: &Resource) -> Result<(), Error> {
+        let mut written = ty.writable(after);
+        written.remove("members");
+        self.rules.check_patched(ty, &written)
+    }
+
+    /// The attributes that a PATCH writes.
+    fn written(&self, ty: &ResourceType, op: &PatchOp) -> Written {
+        let paths: Vec<String> = paths(op)
+            .filter_map(|path| PatchPath::parse_with(path, &self.policy.syntax).ok())
+            .map(|path| {
+                let sub_attr = path.sub_attr.or(path.attr.sub_attr);
+                AttrPath { sub_attr, ..path.attr }.to_string()
+            })
+            .collect();
+        Written::from_paths(ty, paths.iter().map(String::as_str), &self.policy)
+    }
+
+    /// The versions that a write may change.
+    fn expected(&self, parts: &Parts) -> Result<Option<EntityTags>, Error> {
+        let expected = self.tags(parts, &IF_MATCH);
+        if expected.is_none()
+            && self.config.if_match == IfMatch::Required
+            && self.service.etag.supported
+        {
+            return Err(Error::new(StatusCode::PRECONDITION_REQUIRED)
+                .detail("the request must name the version that it changes, in `If-Match`"));
+        }
+        Ok(expected)
+    }
+
+    fn tags(&self, parts: &Parts, header: &HeaderName) -> Option<EntityTags> {
+        if !self.service.etag.supported {
+            return None;
+        }
+        let mut values = parts.headers.get_all(header).iter().peekable();
+        values.peek()?;
+        // A header that is no text names no version.
+        let list = values.filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
+        Some(EntityTags::parse(&list))
+    }
+}
+
+/// What the operations of a PATCH name: their paths, and the keys of values without path.
+fn paths(op: &PatchOp) -> impl Iterator<Item = &str> {
+    op.operations.iter().flat_map(|operation| {
+        let path = operation.path.as_deref();
+        let keys = match &operation.value {
+            Some(Value::Object(values)) if path.is_none() => Some(values.keys()),
+            _ => None,
+        };
+        path.into_iter().chain(keys.into_iter().flatten().map(String::as_str))
+    })
+}
+
+/// Members are kept by their ids, so each must have one.
+fn check_members(ty: &ResourceType, resource: &Resource) -> Result<(), Error> {
+    let members = resource.get("members").filter(|_| has_members(ty)).and_then(Value::as_array);
+    let named = |member: &Value| member.get("value").is_some_and(Value::is_string);
+    match members.into_iter().flatten().position(|member| !named(member)) {
+        Some(at) => Err(Error::invalid_value(format_args!("`members[{at}].value` is required"))),
+        None => Ok(()),
+    }
+}
+
+const PASSWORD: &str = "password";
+
+fn password_refused() -> Error {
+    Error::invalid_value("`password` cannot be changed here")
+}
+
+fn check_version(stored: &Stored, expected: Option<&EntityTags>) -> Result<(), Error> {
+    match expected {
+        Some(expected) if !expected.matches(&stored.version) => Err(Error::precondition_failed()),
+        _ => Ok(()),
+    }
+}

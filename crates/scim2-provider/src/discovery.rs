@@ -1,0 +1,80 @@
+//! The endpoints by which clients find out what they talk to (RFC 7644 §4).
+
+use http::StatusCode;
+use http::request::Parts;
+use scim2_core::discovery::service_provider_schemas;
+use scim2_core::list::ListResponse;
+use scim2_core::{Error, Resource};
+use serde_json::json;
+
+use crate::auth::Authenticator;
+use crate::base::Base;
+use crate::provider::ServiceProvider;
+use crate::query::parameters;
+use crate::respond::{Answer, Failure};
+use crate::route::Route;
+use crate::store::Store;
+
+impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
+    /// Answers at `/ServiceProviderConfig`, `/Schemas` and `/ResourceTypes`. A filter is
+    /// forbidden, all other parameters are ignored (ruling Q17).
+    pub(crate) fn discover(&self, parts: &Parts, route: &Route<'_>) -> Result<Answer, Failure> {
+        if parameters(parts.uri.query().unwrap_or_default()).any(|(name, _)| name == "filter") {
+            return Err(Error::new(StatusCode::FORBIDDEN)
+                .detail("discovery endpoints do not filter")
+                .into());
+        }
+        let base = self.base(parts)?;
+        let found = match route {
+            Route::ServiceProviderConfig => Some(self.service_document(&base)?),
+            Route::Schemas => return Ok(list(self.schemas(&base))),
+            Route::ResourceTypes => return Ok(list(self.resource_types(&base))),
+            Route::Schema(id) => self
+                .schemas(&base)
+                .into_iter()
+                .find(|schema| schema.id().is_some_and(|known| known.eq_ignore_ascii_case(id))),
+            Route::ResourceType(name) => {
+                self.catalog.by_name(name).map(|ty| ty.description_resource(base.url()))
+            }
+            _ => None,
+        };
+        match found {
+            Some(resource) => {
+                let location = resource.get("meta").and_then(|meta| meta.get("location"));
+                Ok(Answer::json(StatusCode::OK, &resource)
+                    .location(location.and_then(|location| location.as_str())))
+            }
+            None => Err(Error::not_found("there is no such resource").into()),
+        }
+    }
+
+    fn service_document(&self, base: &Base) -> Result<Resource, Error> {
+        let mut document = Resource::from_typed(&self.service)?;
+        if document.get("meta").is_none() {
+            let location = format!("{}/ServiceProviderConfig", base.as_str());
+            document.insert(
+                "meta",
+                json!({ "resourceType": "ServiceProviderConfig", "location": location }),
+            );
+        }
+        Ok(document)
+    }
+
+    /// The schemas of all resource types, and those of the discovery endpoints themselves
+    /// (ruling Q18).
+    fn schemas(&self, base: &Base) -> Vec<Resource> {
+        self.catalog
+            .schemas()
+            .chain(service_provider_schemas())
+            .map(|schema| schema.description_resource(base.url()))
+            .collect()
+    }
+
+    fn resource_types(&self, base: &Base) -> Vec<Resource> {
+        self.catalog.iter().map(|ty| ty.description_resource(base.url())).collect()
+    }
+}
+
+fn list(resources: Vec<Resource>) -> Answer {
+    Answer::json(StatusCode::OK, &ListResponse::complete(resources))
+}

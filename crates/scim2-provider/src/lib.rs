@@ -1,0 +1,59 @@
+//! A SCIM 2.0 service provider (RFC 7644, RFC 9865) over any store.
+//!
+//! It turns HTTP requests into calls of a [`Store`] and their outcome into HTTP responses, and
+//! knows no HTTP server: give [`ServiceProvider::handle`] a request, get a response. `scim2-axum`
+//! mounts one in axum.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use scim2_provider::auth::{BearerToken, BearerTokens};
+//! use scim2_provider::{MemoryStore, Scope, ServiceProvider, TenantId};
+//!
+//! let scope = Scope::tenant(TenantId::new("acme")?);
+//! let provider = ServiceProvider::builder(MemoryStore::default())
+//!     .base_url(url::Url::parse("https://example.com/scim/v2")?)
+//!     .authenticator(BearerTokens::new([BearerToken::new("entra", &"s3cret".into(), scope)?]))
+//!     .build()?;
+//! # let _ = provider;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | | |
+//! |---|---|
+//! | [`ServiceProvider`] | the protocol |
+//! | [`Store`] | what it needs of a database; [`MemoryStore`] is one |
+//! | [`Authenticator`] | who asks, and for which tenant; [`BearerTokens`](auth::BearerTokens) is one |
+//! | [`ProviderConfig`] | features and limits |
+//! | [`Policy`](scim2_core::Policy) | what is tolerated beyond the letter of the RFCs |
+//! | [`EndpointRules`](scim2_core::rules::EndpointRules) | what is demanded beyond it |
+//!
+//! Bulk requests, `/Me` and queries over all resource types are answered 501.
+
+pub mod auth;
+mod base;
+pub mod clock;
+mod config;
+mod crud;
+mod cursor;
+mod discovery;
+mod effect;
+mod keyset;
+mod locate;
+mod media;
+mod memory;
+mod provider;
+mod query;
+mod represent;
+mod respond;
+mod route;
+pub mod scope;
+pub mod store;
+
+pub use auth::Authenticator;
+pub use base::{BaseUrl, Forwarded, Scheme};
+pub use clock::{Clock, SystemClock};
+pub use config::{CursorCount, Discovery, IfMatch, Offer, Paging, ProviderConfig};
+pub use memory::MemoryStore;
+pub use provider::{BuildError, ServiceProvider, ServiceProviderBuilder, too_large};
+pub use scope::{ProvisioningDomain, Scope, TenantId};
+pub use store::Store;

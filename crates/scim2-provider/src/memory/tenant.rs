@@ -1,0 +1,623 @@
+//! The resources of one tenant.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use scim2_core::change::{Member, MemberDelta};
+use scim2_core::etag::Version;
+use scim2_core::resource::ResourceId;
+use scim2_core::schema::{Attribute, Mutability};
+use scim2_core::sort::SortValue;
+use scim2_core::{Resource, ResourceType};
+use serde_json::{Map, Value};
+
+use crate::scope::{ProvisioningDomain, Scope};
+use crate::store::{
+    Load, Page, Position, Query, QueryResult, SortedPosition, StoreError, Stored, has_groups,
+    has_members, meta, take_secrets,
+};
+
+/// The resources of one tenant and the ways to find them.
+#[derive(Default)]
+pub(super) struct Tenant {
+    sequence: u64,
+    rows: HashMap<ResourceId, Row>,
+    /// By resource type, in the order of creation.
+    order: HashMap<Box<str>, BTreeMap<u64, ResourceId>>,
+    /// Unique values: path and comparison key.
+    unique: HashMap<(String, String), ResourceId>,
+    /// From a member to the groups that have it, in the order of their creation. Members need not
+    /// exist.
+    groups: HashMap<ResourceId, BTreeSet<(u64, ResourceId)>>,
+    /// From a resource to those that name it in a singular reference such as `manager`.
+    referrers: HashMap<ResourceId, HashSet<ResourceId>>,
+}
+
+/// A resource as it is kept.
+pub(super) struct Row {
+    ty: ResourceType,
+    sequence: u64,
+    /// With `id` and `meta`, so that filters can be evaluated on it as it is; without members and
+    /// computed attributes.
+    document: Resource,
+    /// The `externalId` of each provisioning domain but the common one, which is in the document.
+    external_ids: Vec<(ProvisioningDomain, Value)>,
+    members: Members,
+    keys: Vec<(String, String)>,
+    references: HashSet<ResourceId>,
+    version: u64,
+    created: DateTime<Utc>,
+    last_modified: DateTime<Utc>,
+}
+
+impl Row {
+    pub(super) fn version(&self) -> Version {
+        Version::weak(self.version)
+    }
+
+    /// The document as this scope sees it.
+    fn document(&self, scope: &Scope) -> Cow<'_, Resource> {
+        let Some(domain) = &scope.domain else {
+            return Cow::Borrowed(&self.document);
+        };
+        let mut document = self.document.clone();
+        document.remove("externalId");
+        if let Some((_, external_id)) = self.external_ids.iter().find(|(known, _)| known == domain)
+        {
+            document.insert("externalId", external_id.clone());
+        }
+        Cow::Owned(document)
+    }
+}
+
+/// The members of a group: a set that remembers the order of joining.
+#[derive(Default)]
+struct Members {
+    next: u64,
+    elements: BTreeMap<u64, Map<String, Value>>,
+    places: HashMap<Box<str>, u64>,
+}
+
+impl Members {
+    fn contains(&self, id: &str) -> bool {
+        self.places.contains_key(id)
+    }
+
+    fn insert(&mut self, id: &str, element: Map<String, Value>) {
+        let place = self.places.entry(id.into()).or_insert_with(|| {
+            self.next += 1;
+            self.next
+        });
+        self.elements.insert(*place, element);
+    }
+
+    fn remove(&mut self, id: &str) {
+        if let Some(place) = self.places.remove(id) {
+            self.elements.remove(&place);
+        }
+    }
+}
+
+/// What an update does with the members of a group.
+#[derive(Clone, Copy)]
+pub(super) enum Memberships {
+    Replace,
+    Keep,
+}
+
+/// A resource taken apart for keeping.
+pub(super) struct Content {
+    document: Resource,
+    external_id: Option<Value>,
+    members: Vec<(ResourceId, Map<String, Value>)>,
+    references: HashSet<ResourceId>,
+    /// Unique values: path and comparison key.
+    keys: Vec<(String, String)>,
+}
+
+impl Content {
+    pub(super) fn of(ty: &ResourceType, mut document: Resource) -> Self {
+        take_secrets(ty, &mut document);
+        document.remove("meta");
+        if has_groups(ty) {
+            document.remove("groups");
+        }
+        let mut members = Vec::new();
+        let elements = if has_members(ty) { document.remove("members") } else { None };
+        if let Some(Value::Array(elements)) = elements {
+            for element in elements {
+                let Value::Object(mut element) = element else { continue };
+                element.remove("$ref");
+                if let Some(Value::String(id)) = element.get("value") {
+                    members.push((ResourceId::from(id.as_str()), element));
+                }
+            }
+        }
+        let mut references = HashSet::new();
+        for (extension, attribute) in singular_references(ty) {
+            let map = match extension {
+                Some(uri) => document.as_map_mut().get_mut(uri).and_then(Value::as_object_mut),
+                None => Some(document.as_map_mut()),
+            };
+            let value = map.and_then(|map| map.get_mut(attribute.name.as_str()));
+            if let Some(reference) = value.and_then(Value::as_object_mut) {
+                reference.remove("$ref");
+                if shows_name(attribute) {
+                    reference.remove("displayName");
+                }
+                if let Some(Value::String(id)) = reference.get("value") {
+                    references.insert(ResourceId::from(id.as_str()));
+                }
+            }
+        }
+        let external_id = document.get("externalId").cloned();
+        let keys = ty.unique_keys(&document);
+        Self { document, external_id, members, references, keys }
+    }
+}
+
+impl Tenant {
+    pub(super) fn row(&self, ty: &ResourceType, id: &ResourceId) -> Result<&Row, StoreError> {
+        self.rows.get(id).filter(|row| row.ty.name() == ty.name()).ok_or(StoreError::NotFound)
+    }
+
+    /// Whether nobody else has the content's unique values.
+    pub(super) fn check_unique(
+        &self,
+        id: &ResourceId,
+        content: &Content,
+    ) -> Result<(), StoreError> {
+        let mut keys = content.keys.iter();
+        match keys.find(|key| self.unique.get(key).is_some_and(|owner| owner != id)) {
+            Some((path, _)) => Err(StoreError::Uniqueness { attribute: path.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes a row of new content.
+    pub(super) fn add(
+        &mut self,
+        id: &ResourceId,
+        ty: &ResourceType,
+        scope: &Scope,
+        content: Content,
+        now: DateTime<Utc>,
+    ) {
+        self.sequence += 1;
+        let row = Row {
+            ty: ty.clone(),
+            sequence: self.sequence,
+            document: Resource::new(),
+            external_ids: Vec::new(),
+            members: Members::default(),
+            keys: Vec::new(),
+            references: HashSet::new(),
+            version: 0,
+            created: now,
+            last_modified: now,
+        };
+        self.order.entry(ty.name().into()).or_default().insert(row.sequence, id.clone());
+        self.rows.insert(id.clone(), row);
+        self.put(id, scope, content, Memberships::Replace, now);
+    }
+
+    /// Puts new content in the place of a row's old one and gives it a new version.
+    pub(super) fn put(
+        &mut self,
+        id: &ResourceId,
+        scope: &Scope,
+        content: Content,
+        memberships: Memberships,
+        now: DateTime<Utc>,
+    ) {
+        let Some(row) = self.rows.get_mut(id) else { return };
+        let mut document = content.document;
+        if let Some(domain) = &scope.domain {
+            row.external_ids.retain(|(known, _)| known != domain);
+            row.external_ids.extend(content.external_id.map(|value| (domain.clone(), value)));
+            document.remove("externalId");
+            if let Some(common) = row.document.remove("externalId") {
+                document.insert("externalId", common);
+            }
+        }
+        row.document = document;
+        let old_keys = std::mem::replace(&mut row.keys, content.keys);
+        let new_keys = row.keys.clone();
+        let old_references = std::mem::replace(&mut row.references, content.references);
+        let new_references = row.references.clone();
+        let old_members: Vec<_> = match memberships {
+            Memberships::Replace => {
+                row.members.places.keys().map(|id| ResourceId::from(&**id)).collect()
+            }
+            Memberships::Keep => Vec::new(),
+        };
+        for key in old_keys {
+            self.unique.remove(&key);
+        }
+        for key in new_keys {
+            self.unique.insert(key, id.clone());
+        }
+        for target in old_references.difference(&new_references) {
+            self.drop_referrer(target, id);
+        }
+        for target in &new_references {
+            self.referrers.entry(target.clone()).or_default().insert(id.clone());
+        }
+        if matches!(memberships, Memberships::Replace) {
+            let kept: HashSet<_> = content.members.iter().map(|(member, _)| member).collect();
+            for member in old_members.iter().filter(|member| !kept.contains(member)) {
+                self.unlink(id, member);
+            }
+            for (member, element) in content.members {
+                self.link(id, member, element);
+            }
+        }
+        self.touch(id, now);
+    }
+
+    /// Adds and removes members. Returns whether that changed anything.
+    pub(super) fn change_members(
+        &mut self,
+        id: &ResourceId,
+        delta: &MemberDelta,
+        now: DateTime<Utc>,
+    ) -> bool {
+        let Some(row) = self.rows.get(id) else { return false };
+        let is_member = |member: &ResourceId| row.members.contains(member.as_str());
+        let add: Vec<_> = delta.add.iter().filter(|member| !is_member(&member.value)).collect();
+        let remove: Vec<_> = delta.remove.iter().filter(|member| is_member(member)).collect();
+        let changed = !add.is_empty() || !remove.is_empty();
+        for member in remove {
+            self.unlink(id, member);
+        }
+        for member in add {
+            self.link(id, member.value.clone(), element(member));
+        }
+        if changed {
+            self.touch(id, now);
+        }
+        changed
+    }
+
+    /// Makes something a member of a group, or changes how the group names it.
+    fn link(&mut self, group: &ResourceId, member: ResourceId, element: Map<String, Value>) {
+        let Some(row) = self.rows.get_mut(group) else { return };
+        row.members.insert(member.as_str(), element);
+        self.groups.entry(member).or_default().insert((row.sequence, group.clone()));
+    }
+
+    /// Ends a membership.
+    fn unlink(&mut self, group: &ResourceId, member: &ResourceId) {
+        let Some(row) = self.rows.get_mut(group) else { return };
+        row.members.remove(member.as_str());
+        if let Some(groups) = self.groups.get_mut(member) {
+            groups.remove(&(row.sequence, group.clone()));
+            if groups.is_empty() {
+                self.groups.remove(member);
+            }
+        }
+    }
+
+    fn drop_referrer(&mut self, target: &ResourceId, referrer: &ResourceId) {
+        if let Some(referrers) = self.referrers.get_mut(target) {
+            referrers.remove(referrer);
+            if referrers.is_empty() {
+                self.referrers.remove(target);
+            }
+        }
+    }
+
+    /// Gives a row a new version and a time later than its last (ruling W29).
+    fn touch(&mut self, id: &ResourceId, now: DateTime<Utc>) {
+        let Some(row) = self.rows.get_mut(id) else { return };
+        row.last_modified = if row.version == 0 {
+            now
+        } else {
+            now.max(row.last_modified + TimeDelta::milliseconds(1))
+        };
+        row.version += 1;
+        let version = row.version();
+        let meta = meta(&row.ty, id.as_str(), &version, row.created, row.last_modified);
+        row.document.insert("meta", meta);
+    }
+
+    /// Deletes a row and what refers to it (ruling W32).
+    pub(super) fn delete(&mut self, id: &ResourceId, now: DateTime<Utc>) {
+        let Some(row) = self.rows.remove(id) else { return };
+        if let Some(order) = self.order.get_mut(row.ty.name()) {
+            order.remove(&row.sequence);
+        }
+        for key in &row.keys {
+            self.unique.remove(key);
+        }
+        for target in &row.references {
+            self.drop_referrer(target, id);
+        }
+        for member in row.members.places.keys() {
+            let member = ResourceId::from(&**member);
+            if let Some(groups) = self.groups.get_mut(&member) {
+                groups.remove(&(row.sequence, id.clone()));
+                if groups.is_empty() {
+                    self.groups.remove(&member);
+                }
+            }
+        }
+        for (_, group) in self.groups.remove(id).unwrap_or_default() {
+            if let Some(row) = self.rows.get_mut(&group) {
+                row.members.remove(id.as_str());
+                self.touch(&group, now);
+            }
+        }
+        for referrer in self.referrers.remove(id).unwrap_or_default() {
+            if let Some(row) = self.rows.get_mut(&referrer) {
+                row.references.remove(id);
+                clear_references(&row.ty, &mut row.document, id.as_str());
+                self.touch(&referrer, now);
+            }
+        }
+    }
+
+    /// A row as callers see it.
+    pub(super) fn stored(&self, row: &Row, ty: &ResourceType, scope: &Scope, load: Load) -> Stored {
+        let mut resource = row.document(scope).into_owned();
+        resource.remove("meta");
+        self.complete(&mut resource, row, ty, load);
+        Stored::new(resource, row.version(), row.created, row.last_modified)
+    }
+
+    /// Adds to a document what is computed when it is read.
+    fn complete(&self, document: &mut Resource, row: &Row, ty: &ResourceType, load: Load) {
+        for (extension, attribute) in singular_references(ty) {
+            let map = match extension {
+                Some(uri) => document.as_map_mut().get_mut(uri).and_then(Value::as_object_mut),
+                None => Some(document.as_map_mut()),
+            };
+            let reference = map
+                .and_then(|map| map.get_mut(attribute.name.as_str()))
+                .and_then(Value::as_object_mut);
+            if let Some(reference) = reference.filter(|_| shows_name(attribute)) {
+                let target = reference.get("value").and_then(Value::as_str).map(ResourceId::from);
+                let name = target.and_then(|id| self.rows.get(&id)?.document.text("displayName"));
+                if let Some(name) = name {
+                    reference.insert("displayName".into(), name.into());
+                }
+            }
+        }
+        if load == Load::WithoutMembers {
+            return;
+        }
+        if has_members(ty) && !row.members.elements.is_empty() {
+            let members = row.members.elements.values().map(|element| self.member(element));
+            document.insert("members", members.collect::<Vec<_>>());
+        }
+        if has_groups(ty) {
+            let id = ResourceId::from(document.id().unwrap_or_default());
+            let groups = self.groups_of(&id);
+            if !groups.is_empty() {
+                document.insert("groups", groups);
+            }
+        }
+    }
+
+    /// A member as its group shows it: type and display are the member's own (ruling W31).
+    fn member(&self, element: &Map<String, Value>) -> Value {
+        let mut element = element.clone();
+        let id = element.get("value").and_then(Value::as_str).map(ResourceId::from);
+        match id.and_then(|id| self.rows.get(&id)) {
+            Some(row) => {
+                element.insert("type".into(), row.ty.name().into());
+                let name =
+                    row.document.text("displayName").or_else(|| row.document.text("userName"));
+                if let Some(name) = name {
+                    element.insert("display".into(), name.into());
+                }
+            }
+            None => {
+                element.entry("type").or_insert_with(|| "User".into());
+            }
+        }
+        Value::Object(element)
+    }
+
+    /// The groups of a resource: direct ones first, then those that contain a group of it, each
+    /// once, however the groups contain each other (ruling W30).
+    fn groups_of(&self, id: &ResourceId) -> Vec<Value> {
+        let mut seen = HashSet::from([id]);
+        let mut queue = VecDeque::from([(id, "direct")]);
+        let mut found = Vec::new();
+        while let Some((member, kind)) = queue.pop_front() {
+            for (_, group) in self.groups.get(member).into_iter().flatten() {
+                if seen.insert(group) {
+                    let mut element = Map::new();
+                    element.insert("value".into(), group.as_str().into());
+                    let name =
+                        self.rows.get(group).and_then(|row| row.document.text("displayName"));
+                    if let Some(name) = name {
+                        element.insert("display".into(), name.into());
+                    }
+                    element.insert("type".into(), kind.into());
+                    found.push(Value::Object(element));
+                    queue.push_back((group, "indirect"));
+                }
+            }
+        }
+        found
+    }
+
+    pub(super) fn query(
+        &self,
+        scope: &Scope,
+        ty: &ResourceType,
+        query: &Query,
+    ) -> Result<QueryResult, StoreError> {
+        let load = needed(ty, query);
+        let mut matches = Vec::new();
+        for (sequence, id) in self.order.get(ty.name()).into_iter().flatten() {
+            let Some(row) = self.rows.get(id) else { continue };
+            let document = self.view(row, ty, scope, load);
+            if query.filter.as_ref().is_none_or(|filter| filter.matches(&document)) {
+                let key = query.sort.as_ref().and_then(|sort| sort.key(&document));
+                matches.push(Match { sequence: *sequence, id, row, key });
+            }
+        }
+        let total = matches.len();
+        if let Some(sort) = &query.sort {
+            matches.sort_by(|a, b| sort.compare_keys(&a.key, &b.key).then_with(|| a.id.cmp(b.id)));
+        }
+        let (skip, count) = match &query.page {
+            Page::Index { start_index, count } => (to_usize(start_index.saturating_sub(1)), *count),
+            Page::Cursor { after: None, count } => (0, *count),
+            Page::Cursor { after: Some(after), count } => {
+                (skip_to(after, query, &matches)?, *count)
+            }
+        };
+        let count = to_usize(count);
+        let page = matches.get(skip..).unwrap_or_default();
+        let page = page.get(..count).unwrap_or(page);
+        let more = total > skip.saturating_add(page.len());
+        let next = match (&query.page, page.last()) {
+            (Page::Cursor { .. }, Some(last)) if more => Some(last.position(query)),
+            _ => None,
+        };
+        let resources =
+            page.iter().map(|found| self.stored(found.row, ty, scope, query.load)).collect();
+        Ok(QueryResult::new(Some(total as u64), resources, next))
+    }
+
+    /// The document on which a filter and a sort key are evaluated.
+    fn view<'a>(
+        &self,
+        row: &'a Row,
+        ty: &ResourceType,
+        scope: &Scope,
+        load: Option<Load>,
+    ) -> Cow<'a, Resource> {
+        let document = row.document(scope);
+        match load {
+            None => document,
+            Some(load) => {
+                let mut document = document.into_owned();
+                self.complete(&mut document, row, ty, load);
+                Cow::Owned(document)
+            }
+        }
+    }
+}
+
+/// A member as it is kept.
+fn element(member: &Member) -> Map<String, Value> {
+    let mut element = Map::new();
+    element.insert("value".into(), member.value.as_str().into());
+    if let Some(member_type) = &member.member_type {
+        element.insert("type".into(), Value::from(&**member_type));
+    }
+    if let Some(display) = &member.display {
+        element.insert("display".into(), Value::from(&**display));
+    }
+    element
+}
+
+/// A row that a query found.
+struct Match<'a> {
+    sequence: u64,
+    id: &'a ResourceId,
+    row: &'a Row,
+    /// What it is sorted by, if the query has an order.
+    key: Option<SortValue>,
+}
+
+impl Match<'_> {
+    /// The place after this row.
+    fn position(&self, query: &Query) -> Position {
+        match query.sort {
+            Some(_) => SortedPosition::new(self.key.clone(), self.id.clone()).encode(),
+            None => Position::new(self.sequence.to_be_bytes()),
+        }
+    }
+}
+
+/// How many of the matches were on pages before this position.
+fn skip_to(after: &Position, query: &Query, matches: &[Match<'_>]) -> Result<usize, StoreError> {
+    match &query.sort {
+        Some(sort) => {
+            let after = SortedPosition::decode(after).ok_or(StoreError::BadPosition)?;
+            Ok(matches.partition_point(|m| after.locate(sort, &m.key, m.id).is_le()))
+        }
+        None => {
+            let bytes = after.as_bytes().try_into().map_err(|_| StoreError::BadPosition)?;
+            let after = u64::from_be_bytes(bytes);
+            Ok(matches.partition_point(|m| m.sequence <= after))
+        }
+    }
+}
+
+/// How much of a document must be computed before a query can look at it; none if it can be
+/// looked at as it is kept.
+fn needed(ty: &ResourceType, query: &Query) -> Option<Load> {
+    let mentions = |name: &str| query.filter.as_ref().is_some_and(|filter| filter.mentions(name));
+    let reference = |(extension, attribute): (Option<&str>, &Attribute)| match extension {
+        Some(uri) => mentions(&format!("{uri}:{}", attribute.name)),
+        None => mentions(attribute.name.as_str()),
+    };
+    let sorts = |name: &str| {
+        let attr = query.sort.as_ref().map(|sort| sort.attr());
+        attr.is_some_and(|attr| attr.extension().is_none() && attr.name() == name)
+    };
+    if ["members", "groups"].into_iter().any(|name| mentions(name) || sorts(name)) {
+        Some(Load::Full)
+    } else if query.sort.is_some() || singular_references(ty).any(reference) {
+        Some(Load::WithoutMembers)
+    } else {
+        None
+    }
+}
+
+/// The singular attributes through which resources of this type refer to others, such as
+/// `manager`, each with the URN of its extension.
+fn singular_references(ty: &ResourceType) -> impl Iterator<Item = (Option<&str>, &Attribute)> {
+    let base = ty.schema().attributes.iter().map(|attribute| (None, attribute));
+    let extensions = ty.extensions().iter().flat_map(|extension| {
+        let uri = extension.schema.id.as_str();
+        extension.schema.attributes.iter().map(move |attribute| (Some(uri), attribute))
+    });
+    base.chain(extensions)
+        .filter(|(_, attribute)| !attribute.multi_valued && attribute.is_resource_reference())
+}
+
+/// Whether a reference has a `displayName` that is that of the resource it names.
+fn shows_name(attribute: &Attribute) -> bool {
+    let name = attribute.sub_attribute("displayName");
+    name.is_some_and(|name| name.mutability == Mutability::ReadOnly)
+}
+
+/// Takes references to a resource out of a document, and extensions that are empty then. What a
+/// schema requires stays.
+fn clear_references(ty: &ResourceType, document: &mut Resource, target: &str) {
+    for (extension, attribute) in singular_references(ty).filter(|(_, a)| !a.required) {
+        let name = attribute.name.as_str();
+        let map = match extension {
+            Some(uri) => document.as_map_mut().get_mut(uri).and_then(Value::as_object_mut),
+            None => Some(document.as_map_mut()),
+        };
+        let Some(map) = map else { continue };
+        let refers = map
+            .get(name)
+            .and_then(|reference| reference.get("value"))
+            .is_some_and(|value| value.as_str() == Some(target));
+        if !refers {
+            continue;
+        }
+        map.remove(name);
+        if let (true, Some(uri)) = (map.is_empty(), extension) {
+            document.remove(uri);
+            if let Some(Value::Array(schemas)) = document.as_map_mut().get_mut("schemas") {
+                schemas.retain(|schema| schema.as_str() != Some(uri));
+            }
+        }
+    }
+}
+
+fn to_usize(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

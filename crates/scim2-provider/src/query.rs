@@ -1,0 +1,175 @@
+//! Lists (RFC 7644 §3.4.2 and §3.4.3, RFC 9865).
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::StatusCode;
+use percent_encoding::percent_decode_str;
+use scim2_core::bind::BoundFilter;
+use scim2_core::list::ListResponse;
+use scim2_core::project::{Projection, parse_list};
+use scim2_core::rules::IndexPaging;
+use scim2_core::search::SearchRequest;
+use scim2_core::sort::SortKey;
+use scim2_core::syntax::{AttrPath, Filter};
+use scim2_core::{Error, ResourceType};
+
+use crate::auth::Authenticator;
+use crate::config::Paging;
+use crate::cursor::Binding;
+use crate::locate::without_locations;
+use crate::provider::{Exchange, ServiceProvider};
+use crate::respond::{Answer, Failure};
+use crate::store::{Page, Query, Store};
+
+impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
+    /// GET of an endpoint.
+    pub(crate) async fn list(
+        &self,
+        cx: &Exchange<'_>,
+        ty: &ResourceType,
+    ) -> Result<Answer, Failure> {
+        let request = SearchRequest::from_query(cx.parts.uri.query().unwrap_or_default())?;
+        self.run(cx, ty, &request).await
+    }
+
+    /// POST to `.search`.
+    pub(crate) async fn search(
+        &self,
+        cx: &Exchange<'_>,
+        ty: &ResourceType,
+        body: Bytes,
+    ) -> Result<Answer, Failure> {
+        let request = SearchRequest::from_slice(&body, &self.policy)?;
+        self.run(cx, ty, &request).await
+    }
+
+    async fn run(
+        &self,
+        cx: &Exchange<'_>,
+        ty: &ResourceType,
+        request: &SearchRequest,
+    ) -> Result<Answer, Failure> {
+        let projection = self.projection_of(ty, request)?;
+        let filter = match &request.filter {
+            Some(text) => Some(Filter::parse_with(text, &self.policy.syntax).map_err(Error::from)?),
+            None => None,
+        };
+        let bound = filter.as_ref().map(|filter| self.bind(cx, ty, filter)).transpose()?;
+        let sort = self.sort(ty, request)?;
+        self.rules.check_query(ty, request, filter.as_ref())?;
+
+        let count = self.count(request);
+        let order = sort.as_ref().map(|sort| format!("{} {:?}", sort.attr(), sort.order()));
+        let text = filter.as_ref().map(Filter::to_string);
+        let binding = Binding::new(
+            &cx.principal.scope,
+            ty.endpoint(),
+            text.as_deref(),
+            order.as_deref().unwrap_or_default(),
+        );
+        let page = self.page(request, &binding, count)?;
+        let by_cursor = matches!(page, Page::Cursor { .. });
+        let start_index = match page {
+            Page::Index { start_index, .. } => Some(start_index),
+            Page::Cursor { .. } => None,
+        };
+        let mut query = Query::page(page).with_load(self.load_for(ty, &projection));
+        query.filter = bound;
+        query.sort = sort;
+
+        let found = self.store.query(&cx.principal.scope, ty, &query).await?;
+        let resources = found
+            .resources
+            .into_iter()
+            .map(|stored| self.represent(&cx.base, ty, stored, &projection, None).resource)
+            .collect();
+        let mut list = ListResponse::new(resources);
+        list.start_index = start_index;
+        list.total_results = match (self.rules.index_paging(), by_cursor) {
+            (IndexPaging::FirstPageOnly, true) => None,
+            (IndexPaging::FirstPageOnly, false) => {
+                found.total.map(|total| total.min(self.max_page_size()))
+            }
+            _ => found.total,
+        };
+        list.next_cursor = found
+            .next
+            .map(|position| self.cursors.issue(&position, &binding, count, self.clock.now()));
+        Ok(Answer::json(StatusCode::OK, &list))
+    }
+
+    /// What the filter means, and that the store can honour it: locations are the service
+    /// provider's own, so comparisons with them become comparisons of ids.
+    fn bind(
+        &self,
+        cx: &Exchange<'_>,
+        ty: &ResourceType,
+        filter: &Filter,
+    ) -> Result<BoundFilter, Error> {
+        // Binding what was written first, so that errors are about that.
+        let bound = ty.bind(filter, &self.policy)?;
+        match without_locations(filter, &cx.base, &self.catalog)? {
+            Some(filter) => ty.bind(&filter, &self.policy),
+            None => Ok(bound),
+        }
+    }
+
+    fn sort(&self, ty: &ResourceType, request: &SearchRequest) -> Result<Option<SortKey>, Error> {
+        let Some(sort_by) = request.sort_by.as_ref().filter(|_| self.service.sort.supported) else {
+            return Ok(None);
+        };
+        let path = AttrPath::parse_with(sort_by, &self.policy.syntax)
+            .map_err(|error| Error::invalid_value(format_args!("`sortBy`: {error}")))?;
+        ty.bind_sort(&path, request.sort_order.unwrap_or_default(), &self.policy).map(Some)
+    }
+
+    /// How many results a page has at most (rulings Q02 and Q25).
+    fn count(&self, request: &SearchRequest) -> u64 {
+        let count = match request.count {
+            Some(count) => u64::try_from(count).unwrap_or(0),
+            None => self.config.default_page_size,
+        };
+        count.min(self.max_page_size())
+    }
+
+    fn max_page_size(&self) -> u64 {
+        self.config.max_page_size.min(self.rules.max_results().unwrap_or(u64::MAX))
+    }
+
+    fn page(&self, request: &SearchRequest, binding: &Binding, count: u64) -> Result<Page, Error> {
+        let by_cursor =
+            self.config.default_paging == Paging::Cursor && request.start_index.is_none();
+        let after = match request.cursor.as_deref() {
+            None if !by_cursor => {
+                let start_index = match self.rules.index_paging() {
+                    IndexPaging::FirstPageOnly => 1,
+                    _ => request.start_index.map_or(1, |at| u64::try_from(at).unwrap_or(1).max(1)),
+                };
+                return Ok(Page::Index { start_index, count });
+            }
+            None | Some("") => None,
+            Some(cursor) => Some(self.cursors.open(cursor, binding, count, self.clock.now())?),
+        };
+        Ok(Page::Cursor { after, count })
+    }
+
+    /// Which attributes a request wants to see.
+    pub(crate) fn projection_of(
+        &self,
+        ty: &ResourceType,
+        request: &SearchRequest,
+    ) -> Result<Projection, Error> {
+        let attributes = parse_list(&request.attributes.join(","))?;
+        let excluded = parse_list(&request.excluded_attributes.join(","))?;
+        ty.projection(&attributes, &excluded, &self.policy)
+    }
+}
+
+/// The parameters of a query: the decoded name of each, and all of it as it was written.
+pub(crate) fn parameters(query: &str) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
+    query.split('&').filter(|parameter| !parameter.is_empty()).map(|parameter| {
+        let name = parameter.split('=').next().unwrap_or(parameter);
+        (percent_decode_str(name).decode_utf8_lossy(), parameter)
+    })
+}

@@ -1,0 +1,124 @@
+//! Versions and conditional requests (RFC 7644 §3.14; rulings H08 to H12).
+
+use scim2_provider::{IfMatch, Offer};
+use serde_json::json;
+
+use crate::support::*;
+
+fn put(server: &Server, path: &str, name: &str, if_match: &str) -> Reply {
+    let body = user(name).to_string();
+    server.call("PUT", path, &[("if-match", if_match)], body.as_bytes())
+}
+
+#[test]
+fn r44_3_14_02_the_version_is_in_header_and_meta() {
+    // Also r44_3_14_01, r43_3_1_20 and h12.
+    let server = server();
+    let path = format!("/Users/{}", server.user("a"));
+    let reply = server.get(&path);
+    assert_eq!(reply.body["meta"]["version"], reply.version());
+    let projected = server.get(&format!("{path}?attributes=userName"));
+    assert_eq!(projected.version(), reply.version());
+    let listed = server.get("/Users");
+    assert_eq!(listed.resources()[0]["meta"]["version"], reply.version());
+    let changed = server.put(&path, user("b")).is(200);
+    assert_ne!(changed.version(), reply.version());
+    assert_eq!(changed.version(), server.get(&path).version());
+}
+
+#[test]
+fn h08_tags_compare_weakly_and_may_lack_quotes() {
+    let server = server();
+    let path = format!("/Users/{}", server.user("u0"));
+    let forms: [fn(&str) -> String; 5] = [
+        |tag| tag.to_owned(),
+        |tag| tag.trim_start_matches("W/").to_owned(),
+        |tag| tag.trim_start_matches("W/").trim_matches('"').to_owned(),
+        |tag| format!("\"other\", {tag}"),
+        |_| "*".to_owned(),
+    ];
+    for (i, form) in forms.iter().enumerate() {
+        let tag = server.get(&path).version();
+        put(&server, &path, &format!("v{i}"), &form(&tag)).is(200);
+    }
+}
+
+#[test]
+fn h09_a_stale_version_is_412_and_changes_nothing() {
+    // Also h10.
+    let server = server();
+    let user_id = server.user("a");
+    let path = format!("/Users/{user_id}");
+    let stale = server.get(&path).version();
+    server.put(&path, user("b")).is(200);
+    let headers = [("if-match", stale.as_str())];
+    put(&server, &path, "c", &stale).is(412);
+    let body = json!({"schemas": [PATCH_OP],
+        "Operations": [{"op": "add", "path": "title", "value": "x"}]});
+    server.call("PATCH", &path, &headers, body.to_string().as_bytes()).is(412);
+    server.call("DELETE", &path, &headers, b"").is(412);
+    let reply = server.get(&path).is(200);
+    assert_eq!(reply.body["userName"], "b");
+    assert_eq!(reply.body.get("title"), None);
+
+    let group = server.group("g", &[]);
+    let path = format!("/Groups/{group}");
+    let body = json!({"schemas": [PATCH_OP],
+        "Operations": [{"op": "add", "path": "members", "value": [{"value": user_id}]}]});
+    server.call("PATCH", &path, &headers[..0], body.to_string().as_bytes()).is(200);
+    let stale = [("if-match", "W/\"1\"")];
+    server.call("PATCH", &path, &stale, body.to_string().as_bytes()).is(412);
+    server.call("DELETE", &path, &[("if-match", "*")], b"").is(204);
+}
+
+#[test]
+fn h09_a_known_version_is_304_without_body() {
+    // Also h14.
+    let server = server();
+    let path = format!("/Users/{}", server.user("a"));
+    let version = server.get(&path).version();
+    for known in [version.as_str(), "*", "W/\"x\", W/\"1\""] {
+        let reply = server.call("GET", &path, &[("if-none-match", known)], b"").is(304);
+        assert_eq!(reply.version(), version);
+        assert!(reply.bytes.is_empty());
+        assert_eq!(reply.header("content-type"), None);
+    }
+    server.call("GET", &path, &[("if-none-match", "W/\"0\"")], b"").is(200);
+}
+
+#[test]
+fn h09_without_versions_conditions_are_ignored() {
+    let server = Setup::config(|config| config.etag = Offer::No).server();
+    let path = format!("/Users/{}", server.user("a"));
+    let reply = server.call("GET", &path, &[("if-none-match", "*")], b"").is(200);
+    assert_eq!(reply.header("etag"), None);
+    assert_eq!(reply.body["meta"].get("version"), None);
+    put(&server, &path, "b", "\"stale\"").is(200);
+}
+
+#[test]
+fn h09_a_write_without_version_is_428_where_one_is_required() {
+    let server = Setup::config(|config| config.if_match = IfMatch::Required).server();
+    let path = format!("/Users/{}", server.user("a"));
+    server.put(&path, user("b")).is(428);
+    server.patch(&path, json!([{"op": "remove", "path": "title"}])).is(428);
+    server.delete(&path).is(428);
+    let version = server.get(&path).version();
+    put(&server, &path, "b", &version).is(200);
+}
+
+#[test]
+fn h11_existence_comes_before_precondition_and_that_before_the_body() {
+    let server = server();
+    let path = format!("/Users/{}", server.user("a"));
+    put(&server, "/Users/nobody", "b", "*").is(404);
+    let stale = [("if-match", "W/\"0\"")];
+    for (method, bad) in [("PUT", "{}"), ("PUT", "nonsense"), ("PATCH", "{}"), ("PATCH", "[")] {
+        server.call(method, "/Users/nobody", &stale, bad.as_bytes()).is(404);
+        server.call(method, &path, &stale, bad.as_bytes()).is(412);
+        server.call(method, &path, &[], bad.as_bytes()).is(400);
+    }
+    server.user("taken");
+    let body = user("taken").to_string();
+    server.call("PUT", &path, &stale, body.as_bytes()).is(412);
+}

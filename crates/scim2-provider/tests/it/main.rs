@@ -1,0 +1,29 @@
+//! The service provider in front of the memory store, in process.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that panics fails"
+)]
+
+mod auth;
+mod bad_input;
+mod create;
+mod cursor;
+mod delete;
+mod discovery;
+mod etag;
+mod http;
+mod members;
+mod patch;
+mod projection;
+mod query;
+mod replace;
+mod rules;
+mod security;
+mod store;
+mod support;
+mod vendors;

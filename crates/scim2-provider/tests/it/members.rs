@@ -1,0 +1,253 @@
+//! Groups and their members (RFC 7643 §4.1.2 and §4.2; rulings W19, W30, W31, P37).
+
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+fn groups_of(server: &Server, user: &str) -> Vec<(String, String)> {
+    let reply = server.get(&format!("/Users/{user}")).is(200);
+    let groups = reply.body["groups"].as_array().cloned().unwrap_or_default();
+    let text = |group: &Value, name: &str| group[name].as_str().unwrap().to_owned();
+    groups.iter().map(|group| (text(group, "value"), text(group, "type"))).collect()
+}
+
+#[test]
+fn r43_4_1_2_10_a_user_shows_its_groups() {
+    let server = server();
+    let user = server.user("a");
+    let group = server.group("Tour Guides", &[&user]);
+    let reply = server.get(&format!("/Users/{user}")).is(200);
+    assert_eq!(
+        reply.body["groups"],
+        json!([{"value": group, "$ref": format!("{BASE}/Groups/{group}"),
+            "display": "Tour Guides", "type": "direct"}])
+    );
+}
+
+#[test]
+fn r43_4_1_2_11_groups_change_through_groups_alone() {
+    let server = server();
+    let path = format!("/Users/{}", server.user("a"));
+    let group = server.group("g", &[]);
+    server
+        .patch(&path, json!([{"op": "add", "path": "groups", "value": [{"value": group}]}]))
+        .fails(400, "mutability");
+    assert!(server.members(&group).is_empty());
+}
+
+#[test]
+fn w30_groups_are_direct_and_indirect_and_may_go_in_circles() {
+    // Also r43_4_1_2_12.
+    let server = server();
+    let user = server.user("a");
+    let inner = server.group("inner", &[&user]);
+    let outer = server.group("outer", &[&inner]);
+    let both = server.group("both", &[&outer, &user]);
+    server
+        .patch(
+            &format!("/Groups/{inner}"),
+            json!([{"op": "add", "path": "members", "value": [{"value": outer}, {"value": inner}]}]),
+        )
+        .is(200);
+    let direct = |id: &str| (id.to_owned(), "direct".to_owned());
+    let indirect = |id: &str| (id.to_owned(), "indirect".to_owned());
+    assert_eq!(groups_of(&server, &user), [direct(&inner), direct(&both), indirect(&outer)]);
+    let found = server.filter("/Users", &format!(r#"groups.value eq "{outer}""#)).is(200);
+    assert_eq!(found.ids(), [&user]);
+}
+
+#[test]
+fn w31_members_show_type_and_name_of_what_they_are() {
+    // Also r43_4_2_03, r43_2_3_7_04 and w19.
+    let server = server();
+    let body = json!({"schemas": [USER], "userName": "a", "displayName": "Anna"});
+    let user = server.post("/Users", body).is(201).id().to_owned();
+    let inner = server.group("inner", &[]);
+    let group = server.group("g", &[&user, &inner, "nobody"]);
+    let reply = server.get(&format!("/Groups/{group}")).is(200);
+    assert_eq!(
+        reply.body["members"],
+        json!([
+            {"value": user, "type": "User", "display": "Anna",
+                "$ref": format!("{BASE}/Users/{user}")},
+            {"value": inner, "type": "Group", "display": "inner",
+                "$ref": format!("{BASE}/Groups/{inner}")},
+            {"value": "nobody", "type": "User", "$ref": format!("{BASE}/Users/nobody")},
+        ])
+    );
+    let renamed = json!([{"op": "replace", "path": "displayName", "value": "Ann"}]);
+    server.patch(&format!("/Users/{user}"), renamed).is(200);
+    let reply = server.get(&format!("/Groups/{group}")).is(200);
+    assert_eq!(reply.body["members"][0]["display"], "Ann");
+}
+
+#[test]
+fn w19_a_ref_alone_names_a_member_and_a_contradiction_is_refused() {
+    let server = server();
+    let user = server.user("a");
+    let body = |member: Value| json!({"schemas": [GROUP], "displayName": "g", "members": [member]});
+    let reply = server.post("/Groups", body(json!({"$ref": format!("../Users/{user}")}))).is(201);
+    assert_eq!(reply.body["members"][0]["value"], user);
+    let wrong = json!({"value": user, "$ref": format!("{BASE}/Users/other")});
+    server.post("/Groups", body(wrong)).fails(400, "invalidValue");
+}
+
+#[test]
+fn w35_a_manager_is_named_by_its_value_and_shown_with_its_name() {
+    let server = server();
+    let body = json!({"schemas": [USER], "userName": "m", "displayName": "Max"});
+    let manager = server.post("/Users", body).is(201).id().to_owned();
+    let body = json!({"schemas": [USER, ENTERPRISE], "userName": "a",
+        ENTERPRISE: {"manager": {"value": manager}}});
+    let reply = server.post("/Users", body).is(201);
+    let path = format!("/Users/{}", reply.id());
+    assert_eq!(
+        reply.body[ENTERPRISE]["manager"],
+        json!({"value": manager, "$ref": format!("{BASE}/Users/{manager}"), "displayName": "Max"})
+    );
+    let clear = json!([{"op": "remove", "path": format!("{ENTERPRISE}:manager")}]);
+    assert_eq!(server.patch(&path, clear).is(200).body.get(ENTERPRISE), None);
+}
+
+#[test]
+fn w24_members_are_a_set() {
+    // Also r43_2_4_08.
+    let server = server();
+    let (a, b) = (server.user("a"), server.user("b"));
+    let group = server.group("g", &[&a, &b, &a]);
+    let members = server.members(&group);
+    assert_eq!(members.len(), 2);
+    assert!(members.contains(&a) && members.contains(&b));
+    let before = server.get(&format!("/Groups/{group}")).version();
+    let again = json!([{"op": "add", "path": "members", "value": [{"value": b}, {"value": a}]}]);
+    let reply = server.patch(&format!("/Groups/{group}"), again).is(200);
+    assert_eq!(reply.version(), before);
+    assert_eq!(server.members(&group), members);
+}
+
+#[test]
+fn w29_a_membership_moves_the_group_and_not_the_user() {
+    let server = server();
+    let user = server.user("a");
+    let group = server.group("g", &[]);
+    let user_before = server.get(&format!("/Users/{user}")).version();
+    let group_before = server.get(&format!("/Groups/{group}")).version();
+    let add = json!([{"op": "add", "path": "members", "value": [{"value": user}]}]);
+    let reply = server.patch(&format!("/Groups/{group}"), add).is(200);
+    assert_ne!(reply.version(), group_before);
+    assert_eq!(server.get(&format!("/Users/{user}")).version(), user_before);
+}
+
+#[test]
+fn p37_named_members_come_and_go_in_one_request() {
+    let server = server();
+    let users: Vec<_> = (0..5).map(|i| server.user(&format!("u{i}"))).collect();
+    let group = server.group("g", &[&users[0], &users[1], &users[2]]);
+    let path = format!("/Groups/{group}");
+    let operations = json!([
+        {"op": "remove", "path": format!("members[value eq \"{}\"]", users[1])},
+        {"op": "add", "path": "members", "value": [{"value": users[3]}]},
+        {"op": "add", "path": "members", "value": {"value": users[4]}},
+        {"op": "remove", "path": "members[value eq \"nobody\"]"},
+    ]);
+    server.patch(&path, operations).is(200);
+    let expected = [0, 2, 3, 4].map(|i| users[i].clone());
+    assert_eq!(server.members(&group), expected);
+    // Together with something else it is the same.
+    let operations = json!([
+        {"op": "replace", "path": "displayName", "value": "h"},
+        {"op": "remove", "path": format!("members[value eq \"{}\"]", users[0])},
+    ]);
+    let reply = server.patch(&path, operations).is(200);
+    assert_eq!(reply.body["displayName"], "h");
+    assert_eq!(server.members(&group), expected[1..]);
+}
+
+#[test]
+fn p37_a_rename_leaves_the_members_alone() {
+    let server = server();
+    let user = server.user("a");
+    let group = server.group("g", &[&user]);
+    let path = format!("/Groups/{group}?excludedAttributes=members");
+    let reply = server
+        .patch(&path, json!([{"op": "replace", "path": "displayName", "value": "h"}]))
+        .is(200);
+    assert_eq!(reply.body.get("members"), None);
+    assert_eq!(reply.body["displayName"], "h");
+    assert_eq!(server.members(&group), [user]);
+}
+
+#[test]
+fn members_are_replaced_by_put_and_by_patch() {
+    let server = server();
+    let (a, b, c) = (server.user("a"), server.user("b"), server.user("c"));
+    let group = server.group("g", &[&a, &b]);
+    let path = format!("/Groups/{group}");
+    let body = json!({"schemas": [GROUP], "displayName": "g", "members": [{"value": c}]});
+    server.put(&path, body).is(200);
+    assert_eq!(server.members(&group), std::slice::from_ref(&c));
+    assert!(groups_of(&server, &a).is_empty());
+    let replace = json!([{"op": "replace", "path": "members", "value": [{"value": a}]}]);
+    server.patch(&path, replace).is(200);
+    assert_eq!(server.members(&group), std::slice::from_ref(&a));
+    assert!(groups_of(&server, &c).is_empty());
+    server.patch(&path, json!([{"op": "remove", "path": "members"}])).is(200);
+    assert!(server.members(&group).is_empty());
+}
+
+#[test]
+fn groups_are_found_by_member() {
+    let server = server();
+    let (a, b) = (server.user("a"), server.user("b"));
+    let one = server.group("one", &[&a, &b]);
+    let two = server.group("two", &[&b]);
+    let ids = |filter: &str| {
+        server
+            .filter("/Groups", filter)
+            .is(200)
+            .ids()
+            .iter()
+            .map(|s| s.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&format!(r#"members.value eq "{a}""#)), std::slice::from_ref(&one));
+    assert_eq!(ids(&format!(r#"members eq "{b}""#)), [one.clone(), two.clone()]);
+    assert_eq!(ids(&format!(r#"id eq "{two}" and members eq "{b}""#)), std::slice::from_ref(&two));
+    assert_eq!(ids(&format!(r#"id eq "{two}" and members eq "{a}""#)), Vec::<String>::new());
+    assert_eq!(ids(&format!(r#"members[value eq "{a}"]"#)), [one]);
+}
+
+#[test]
+fn f06_f23_references_are_compared_as_locations() {
+    let server = server();
+    let (a, b) = (server.user("a"), server.user("b"));
+    let one = server.group("one", &[&a]);
+    let two = server.group("two", &[&b]);
+    let check = |filter: String, expected: &[&str]| {
+        assert_eq!(server.filter("/Groups", &filter).is(200).ids(), expected, "{filter}");
+    };
+    check(format!(r#"members.$ref eq "{BASE}/Users/{a}""#), &[&one]);
+    check(format!(r#"members.$ref eq "../Users/{a}""#), &[&one]);
+    check(format!(r#"members[$ref eq "{BASE}/Users/{b}"]"#), &[&two]);
+    check(format!(r#"not (members.$ref eq "{BASE}/Users/{b}")"#), &[&one]);
+    check(format!(r#"members.$ref eq "https://elsewhere/Users/{a}""#), &[]);
+    check("members.$ref pr".to_owned(), &[&one, &two]);
+    check(format!(r#"meta.location eq "{BASE}/Groups/{two}""#), &[&two]);
+    for filter in [r#"members.$ref sw "https""#, r#"meta.location co "Groups""#] {
+        server.filter("/Groups", filter).fails(400, "invalidFilter");
+    }
+}
+
+#[test]
+fn a_member_without_value_is_refused() {
+    let server = server();
+    let body = |member: Value| json!({"schemas": [GROUP], "displayName": "g", "members": [member]});
+    for member in [json!({"display": "x"}), json!({"value": "", "display": "x"})] {
+        server.post("/Groups", body(member.clone())).fails(400, "invalidValue").naming("members");
+        let path = format!("/Groups/{}", server.group("g", &["m"]));
+        server.put(&path, body(member.clone())).fails(400, "invalidValue");
+        let add = json!([{"op": "add", "path": "members", "value": [member]}]);
+        server.patch(&path, add).fails(400, "invalidValue");
+        assert_eq!(server.get(&path).body["members"].as_array().unwrap().len(), 1);
+    }
+}
