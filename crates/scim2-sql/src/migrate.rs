@@ -1,0 +1,93 @@
+//! The database file: making it, recognising it, bringing it up to date.
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
+use scim2_core::key::FOLD_VERSION;
+
+use crate::error::OpenError;
+
+/// `SCIM`, in the header of the file, so that it can be told from other databases.
+const APPLICATION_ID: i32 = 0x5343_494D;
+
+/// Each brings the file one version further, and is never changed once it was published.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_resources.sql")];
+
+/// What is to happen when the comparison keys in the file were made by other rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OtherKeys {
+    Refuse,
+    Accept,
+}
+
+/// The state in which a file was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keys {
+    Current,
+    Outdated,
+}
+
+/// Makes the tables that are missing.
+pub(crate) fn migrate(
+    connection: &mut Connection,
+    path: &std::path::Path,
+    other_keys: OtherKeys,
+) -> Result<Keys, OpenError> {
+    let foreign = || OpenError::Foreign { path: path.to_owned() };
+    let begun = connection.transaction_with_behavior(TransactionBehavior::Exclusive);
+    let transaction = begun.map_err(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => foreign(),
+        _ => error.into(),
+    })?;
+    let application: i32 = transaction.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let tables: i64 =
+        transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (application, tables) {
+        (APPLICATION_ID, _) => {}
+        (_, 0) => {
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            transaction.execute_batch(
+                "CREATE TABLE scim_meta (k TEXT PRIMARY KEY, v TEXT NOT NULL) STRICT",
+            )?;
+            set(&transaction, "schema_version", "0")?;
+            set(&transaction, "fold_version", &FOLD_VERSION)?;
+        }
+        _ => return Err(foreign()),
+    }
+    let found = get(&transaction, "schema_version")?
+        .and_then(|version| version.parse::<i64>().ok())
+        .ok_or_else(foreign)?;
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(OpenError::Newer { found, known });
+    }
+    for (version, migration) in (1_i64..).zip(MIGRATIONS) {
+        if version > found {
+            transaction.execute_batch(migration)?;
+            set(&transaction, "schema_version", &version.to_string())?;
+        }
+    }
+    let fold_version = get(&transaction, "fold_version")?.unwrap_or_default();
+    let keys = if fold_version == **FOLD_VERSION { Keys::Current } else { Keys::Outdated };
+    if keys == Keys::Outdated && other_keys == OtherKeys::Refuse {
+        let known = FOLD_VERSION.to_string();
+        return Err(OpenError::FoldVersion { found: fold_version, known });
+    }
+    transaction.commit()?;
+    Ok(keys)
+}
+
+/// Notes that all comparison keys are up to date.
+pub(crate) fn set_fold_version(connection: &Connection) -> Result<(), OpenError> {
+    set(connection, "fold_version", &FOLD_VERSION)
+}
+
+fn get(connection: &Connection, key: &str) -> Result<Option<String>, OpenError> {
+    let sql = "SELECT v FROM scim_meta WHERE k = ?1";
+    Ok(connection.query_row(sql, [key], |row| row.get(0)).optional()?)
+}
+
+fn set(connection: &Connection, key: &str, value: &str) -> Result<(), OpenError> {
+    let sql = "INSERT INTO scim_meta (k, v) VALUES (?1, ?2)
+               ON CONFLICT (k) DO UPDATE SET v = excluded.v";
+    connection.execute(sql, [key, value])?;
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! A resource taken apart into what the tables keep.
+
+use rusqlite::types::Value as SqlValue;
+use scim2_core::catalog::common_attribute;
+use scim2_core::key::comparison_key;
+use scim2_core::schema::{Attribute, Uniqueness};
+use scim2_core::syntax::AttrPath;
+use scim2_core::{Policy, Resource, ResourceType};
+use scim2_provider::store::{SecretValue, StoreError, has_groups, has_members, take_secrets};
+use serde_json::{Map, Value};
+
+use crate::id;
+
+/// Attributes beside the unique ones that filters find without reading every resource. A change
+/// of this list needs a migration that builds the index anew.
+pub(crate) const INDEXED: [&str; 4] = [
+    "externalId",
+    "displayName",
+    "emails.value",
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber",
+];
+
+/// A resource taken apart.
+#[derive(Clone, Debug)]
+pub(crate) struct Content {
+    pub(crate) document: Resource,
+    /// None if it has none; the common one is also in the document.
+    pub(crate) external_id: Option<String>,
+    pub(crate) members: Vec<Member>,
+    pub(crate) references: Vec<Reference>,
+    pub(crate) unique: Vec<(String, String)>,
+    pub(crate) indexed: Vec<(&'static str, String)>,
+    pub(crate) secrets: Vec<SecretValue>,
+}
+
+/// A membership.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    /// The identifier in the form under which it is compared.
+    pub(crate) id: String,
+    /// What the client said of it beside `value`, as JSON.
+    pub(crate) element: Option<String>,
+}
+
+/// A singular reference such as `manager`.
+#[derive(Clone, Debug)]
+pub(crate) struct Reference {
+    /// See [`reference_path`].
+    pub(crate) path: String,
+    pub(crate) target: SqlValue,
+    /// Whether the schema requires it, so that it stays when the target goes.
+    pub(crate) required: bool,
+}
+
+impl Content {
+    pub(crate) fn of(ty: &ResourceType, mut document: Resource) -> Result<Self, StoreError> {
+        let secrets = take_secrets(ty, &mut document);
+        document.remove("id");
+        document.remove("meta");
+        if has_groups(ty) {
+            document.remove("groups");
+        }
+        let mut members = Vec::new();
+        if has_members(ty)
+            && let Some(Value::Array(elements)) = document.remove("members")
+        {
+            for element in elements {
+                let Value::Object(element) = element else { continue };
+                members.extend(Member::of(element)?);
+            }
+        }
+        let references = references(ty, &mut document);
+        let unique = ty.unique_keys(&document);
+        let indexed = indexed(ty, &document);
+        let external_id = document.text("externalId").map(str::to_owned);
+        Ok(Self { document, external_id, members, references, unique, indexed, secrets })
+    }
+
+    /// How others show the resource: its `displayName`, and the `userName` where it has none.
+    pub(crate) fn names(&self) -> (Option<&str>, Option<&str>) {
+        (self.document.text("displayName"), self.document.text("userName"))
+    }
+}
+
+impl Member {
+    /// A membership as a client names it; none if it names nobody.
+    pub(crate) fn of(mut element: Map<String, Value>) -> Result<Option<Self>, StoreError> {
+        element.remove("$ref");
+        let Some(Value::String(value)) = element.remove("value") else { return Ok(None) };
+        let element = if element.is_empty() {
+            None
+        } else {
+            Some(serde_json::to_string(&element).map_err(StoreError::internal)?)
+        };
+        Ok(Some(Self { id: comparison_key(true, &value).into_owned(), element }))
+    }
+}
+
+/// The singular attributes through which resources of this type refer to others, such as
+/// `manager`, each with the URN of its extension.
+pub(crate) fn singular_references(
+    ty: &ResourceType,
+) -> impl Iterator<Item = (Option<&str>, &Attribute)> {
+    let base = ty.schema().attributes.iter().map(|attribute| (None, attribute));
+    let extensions = ty.extensions().iter().flat_map(|extension| {
+        let uri = extension.schema.id.as_str();
+        extension.schema.attributes.iter().map(move |attribute| (Some(uri), attribute))
+    });
+    base.chain(extensions)
+        .filter(|(_, attribute)| !attribute.multi_valued && attribute.is_resource_reference())
+}
+
+/// Where a reference is in a document: the attribute's name, after the extension's URN and a
+/// space where it is in one. No URN and no name has a space.
+fn reference_path(extension: Option<&str>, name: &str) -> String {
+    extension.map_or_else(|| name.to_owned(), |uri| format!("{uri} {name}"))
+}
+
+/// The object in a document that holds a singular reference.
+pub(crate) fn container<'a>(
+    document: &'a mut Resource,
+    extension: Option<&str>,
+) -> Option<&'a mut Map<String, Value>> {
+    match extension {
+        Some(uri) => document.as_map_mut().get_mut(uri)?.as_object_mut(),
+        None => Some(document.as_map_mut()),
+    }
+}
+
+/// Takes out of references what is computed when they are read, and lists them.
+fn references(ty: &ResourceType, document: &mut Resource) -> Vec<Reference> {
+    let mut references = Vec::new();
+    for (extension, attribute) in singular_references(ty) {
+        let name = attribute.name.as_str();
+        let reference = container(document, extension)
+            .and_then(|map| map.get_mut(name))
+            .and_then(Value::as_object_mut);
+        let Some(reference) = reference else { continue };
+        reference.remove("$ref");
+        if attribute.sub_attribute("displayName").is_some() {
+            reference.remove("displayName");
+        }
+        if let Some(Value::String(target)) = reference.get("value") {
+            let path = reference_path(extension, name);
+            let required = attribute.required;
+            references.push(Reference { path, target: id::to_sql(target), required });
+        }
+    }
+    references
+}
+
+/// Takes a reference to a deleted resource out of a document, and its extension if that is empty
+/// then.
+pub(crate) fn clear_reference(document: &mut Resource, path: &str, target: &SqlValue) {
+    let (extension, name) = match path.split_once(' ') {
+        Some((uri, name)) => (Some(uri), name),
+        None => (None, path),
+    };
+    let Some(map) = container(document, extension) else { return };
+    let value = map.get(name).and_then(|reference| reference.get("value"));
+    if value.and_then(Value::as_str).is_none_or(|value| id::to_sql(value) != *target) {
+        return;
+    }
+    map.remove(name);
+    if let (true, Some(uri)) = (map.is_empty(), extension) {
+        document.remove(uri);
+        if let Some(Value::Array(schemas)) = document.as_map_mut().get_mut("schemas") {
+            schemas.retain(|schema| schema.as_str() != Some(uri));
+        }
+    }
+}
+
+/// The comparison keys of the values that filters look for.
+fn indexed(ty: &ResourceType, document: &Resource) -> Vec<(&'static str, String)> {
+    let policy = Policy::strict();
+    let mut keys = Vec::new();
+    for path in INDEXED {
+        let Ok(parsed) = path.parse::<AttrPath>() else { continue };
+        let Ok(attr) = ty.bind_attr(&parsed, &policy) else { continue };
+        if attr.is_open() || attr.path() != path {
+            continue;
+        }
+        let map = match attr.extension() {
+            Some(uri) => document.get(uri.as_str()).and_then(Value::as_object),
+            None => Some(document.as_map()),
+        };
+        let Some(value) = map.and_then(|map| map.get(attr.name())) else { continue };
+        each(value, &mut |value| {
+            let value = match attr.sub_attr() {
+                Some(sub_attr) => value.get(sub_attr),
+                None => Some(value),
+            };
+            let Some(value) = value else { return };
+            each(value, &mut |value| {
+                if let Value::String(text) = value {
+                    keys.push((path, comparison_key(attr.case_exact(), text).into_owned()));
+                }
+            });
+        });
+    }
+    keys
+}
+
+fn each(value: &Value, visit: &mut dyn FnMut(&Value)) {
+    match value {
+        Value::Array(elements) => elements.iter().for_each(visit),
+        value => visit(value),
+    }
+}
+
+/// The path under which the values of an attribute are among a type's unique keys; none if they
+/// need not be unique.
+pub(crate) fn unique_path(
+    ty: &ResourceType,
+    extension: Option<&str>,
+    name: &str,
+    sub_attr: Option<&str>,
+) -> Option<String> {
+    let schema = match extension {
+        Some(uri) => &ty.extension(uri)?.schema,
+        None => ty.schema(),
+    };
+    if common_attribute(name).is_some() {
+        return None;
+    }
+    let attribute = schema.attribute(name)?;
+    let asked = match sub_attr {
+        Some(sub_attr) => attribute.sub_attribute(sub_attr)?,
+        None => attribute,
+    };
+    if asked.uniqueness == Uniqueness::None || asked.is_complex() {
+        return None;
+    }
+    let (uri, name) = (&schema.id, &attribute.name);
+    Some(match sub_attr {
+        Some(_) => format!("{uri}:{name}.{}", asked.name),
+        None => format!("{uri}:{name}"),
+    })
+}

@@ -1,0 +1,578 @@
+//! The store.
+
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::hash::BuildHasher;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
+use scim2_core::change::MemberDelta;
+use scim2_core::etag::EntityTags;
+use scim2_core::resource::ResourceId;
+use scim2_core::{Catalog, Resource, ResourceType, Valid};
+use scim2_provider::store::{Change, Load, Query, QueryResult, Store, StoreError, Stored, Updated};
+use scim2_provider::{Clock, Scope, SystemClock};
+use tokio::sync::Mutex;
+
+use crate::error::{OpenError, Sqlite};
+use crate::id::Generator;
+use crate::migrate::{Keys, OtherKeys, migrate, set_fold_version};
+use crate::read::{COLUMNS, Kept, Reader, id_column};
+use crate::secret::{Hashed, Secrets, hash_all, verify};
+use crate::shape::Content;
+use crate::threads::Threads;
+use crate::{query, write};
+
+/// How often an update is tried before it is given up as lost to other writers.
+const MAX_RACES: u32 = 16;
+/// How many updates go on at once; those of one resource wait for each other.
+const STRIPES: usize = 64;
+/// How many statements each connection keeps prepared.
+const STATEMENTS: usize = 128;
+/// How long a connection waits for another program that holds the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A [`Store`] in one SQLite file.
+///
+/// A change is on the disk when its call returns. One thread makes all changes, many in one
+/// transaction; several read beside it. Cloning shares them. The last clone that is dropped waits
+/// for what was asked, then closes the file.
+///
+/// ```
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("scim.db");
+/// use scim2_core::{Policy, Resource, ResourceType};
+/// use scim2_provider::store::Load;
+/// use scim2_provider::{Scope, Store, TenantId};
+/// use scim2_sql::SqliteStore;
+///
+/// let store = SqliteStore::open(&path)?;
+/// let scope = Scope::tenant(TenantId::new("acme")?);
+/// let user = ResourceType::user();
+/// let body = br#"{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "babs"}"#;
+/// let resource = user.validate_new(user.ingest(body, &Policy::strict())?, &Policy::strict())?;
+///
+/// let stored = store.insert(&scope, &user, resource).await?;
+/// let id = stored.id().into();
+/// assert_eq!(store.get(&scope, &user, &id, Load::Full).await?, Some(stored));
+/// # Ok(()) }
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(run()).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct SqliteStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    threads: Threads,
+    clock: Arc<dyn Clock>,
+    secrets: Secrets,
+    /// Updates of one resource wait for each other here, not by losing races in the database.
+    stripes: Vec<Mutex<()>>,
+    hasher: RandomState,
+    path: PathBuf,
+    /// Held as long as the file is open.
+    _lock: File,
+}
+
+impl SqliteStore {
+    /// Opens the store in this file, and makes it if there is none.
+    ///
+    /// # Errors
+    /// When the file is in use, is something else, or cannot be read.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::builder().open(path)
+    }
+
+    /// Sets up a store.
+    #[must_use]
+    pub fn builder() -> SqliteStoreBuilder {
+        SqliteStoreBuilder::default()
+    }
+
+    /// Whether this is the secret, such as a password, that a client last set. Where there is
+    /// none, nothing is.
+    ///
+    /// `path` names the attribute with its schema's URN:
+    /// `urn:ietf:params:scim:schemas:core:2.0:User:password`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn verify_secret(
+        &self,
+        scope: &Scope,
+        ty: &ResourceType,
+        id: &ResourceId,
+        path: &str,
+        secret: &scim2_core::secret::Secret,
+    ) -> Result<bool, StoreError> {
+        let (scope, ty, id) = (scope.clone(), ty.clone(), id.clone());
+        let (path, secret) = (path.to_owned(), secret.clone());
+        let work = move |connection: &Connection| {
+            let Some(reader) = Reader::new(connection, &scope, &ty)? else { return Ok(false) };
+            let Some(kept) = reader.find(id.as_str())? else { return Ok(false) };
+            let sql = "SELECT s.hash FROM scim_secret s JOIN scim_name n ON n.name_id = s.path
+                       WHERE s.pk = ?1 AND n.name = ?2";
+            let mut statement = connection.prepare_cached(sql).db()?;
+            let hash: Option<String> =
+                statement.query_row(params![kept.pk, path], |row| row.get(0)).optional().db()?;
+            hash.map_or(Ok(false), |hash| verify(&hash, secret.expose()))
+        };
+        self.inner.threads.read(move |connection, _| work(connection)).await
+    }
+
+    /// Writes a copy of the whole store, as it is at one moment, to a file that must not exist.
+    /// Reading and writing go on meanwhile.
+    ///
+    /// # Errors
+    /// When there is such a file, or it cannot be written.
+    pub async fn backup(&self, to: impl AsRef<Path>) -> Result<(), StoreError> {
+        let to = to.as_ref().to_owned();
+        let path = self.inner.path.clone();
+        self.inner
+            .threads
+            .read(move |_, _| {
+                private_file(&to).map_err(StoreError::internal)?;
+                let to = to.to_str().ok_or_else(|| StoreError::internal("the path is no text"))?;
+                // Not inside a transaction, so with a connection of its own.
+                let connection = reader(&path).db()?;
+                connection.execute("VACUUM INTO ?1", [to]).db()?;
+                Ok(())
+            })
+            .await
+    }
+
+    fn now(&self) -> i64 {
+        self.inner.clock.now().timestamp_millis()
+    }
+
+    /// Hashes secrets where they do not hold anybody up.
+    async fn hash(&self, content: &mut Content) -> Result<Vec<Hashed>, StoreError> {
+        let secrets = std::mem::take(&mut content.secrets);
+        if secrets.is_empty() || self.inner.secrets == Secrets::Drop {
+            return Ok(Vec::new());
+        }
+        self.inner.threads.read(move |_, _| hash_all(&secrets)).await
+    }
+
+    fn stripe(&self, scope: &Scope, id: &ResourceId) -> Option<&Mutex<()>> {
+        let hash = self.inner.hasher.hash_one((&scope.tenant, id));
+        let stripes = u64::try_from(STRIPES).unwrap_or(1);
+        self.inner.stripes.get(usize::try_from(hash % stripes).unwrap_or(0))
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("path", &self.inner.path).finish_non_exhaustive()
+    }
+}
+
+impl Store for SqliteStore {
+    async fn get(
+        &self,
+        scope: &Scope,
+        ty: &ResourceType,
+        id: &ResourceId,
+        load: Load,
+    ) -> Result<Option<Stored>, StoreError> {
+        let (scope, ty, id) = (scope.clone(), ty.clone(), id.clone());
+        self.inner
+            .threads
+            .read(move |connection, _| {
+                let Some(reader) = Reader::new(connection, &scope, &ty)? else { return Ok(None) };
+                let Some(kept) = reader.find(id.as_str())? else { return Ok(None) };
+                reader.stored(&kept, load).map(Some)
+            })
+            .await
+    }
+
+    async fn query(
+        &self,
+        scope: &Scope,
+        ty: &ResourceType,
+        query: &Query,
+    ) -> Result<QueryResult, StoreError> {
+        let (scope, ty, query) = (scope.clone(), ty.clone(), query.clone());
+        self.inner
+            .threads
+            .read(move |connection, wanted| query::run(connection, wanted, &scope, &ty, &query))
+            .await
+    }
+
+    async fn insert(
+        &self,
+        scope: &Scope,
+        ty: &ResourceType,
+        resource: Valid<Resource>,
+    ) -> Result<Stored, StoreError> {
+        let mut content = Content::of(ty, resource.into_inner())?;
+        let secrets = self.hash(&mut content).await?;
+        let (scope, ty, now) = (scope.clone(), ty.clone(), self.now());
+        self.inner
+            .threads
+            .write(move |writing| write::insert(writing, &scope, &ty, &content, &secrets, now))
+            .await
+    }
+
+    async fn update(
+        &self,
+        scope: &Scope,
+        ty: &ResourceType,
+        id: &ResourceId,
+        load: Load,
+        mut change: Change<'_>,
+    ) -> Result<Updated, StoreError> {
+        let _turn = match self.stripe(scope, id) {
+            Some(stripe) => Some(stripe.lock().await),
+            None => None,
+        };
+        for _ in 0..MAX_RACES {
+            let (scope, ty, id) = (scope.clone(), ty.clone(), id.clone());
+            let (reader_scope, reader_ty) = (scope.clone(), ty.clone());
+            let (row, before) = self
+                .inner
+                .threads
+                .read(move |connection, _| {
+                    let reader = Reader::new(connection, &reader_scope, &reader_ty)?;
+                    let reader = reader.ok_or(StoreError::NotFound)?;
+                    let kept = reader.find(id.as_str())?.ok_or(StoreError::NotFound)?;
+                    Ok(((kept.pk, kept.version), reader.stored(&kept, load)?))
+                })
+                .await?;
+            let Some(after) = change(&before).map_err(StoreError::Refused)? else {
+                return Ok(Updated::unchanged(before));
+            };
+            let mut content = Content::of(&ty, after.into_inner())?;
+            let secrets = self.hash(&mut content).await?;
+            let now = self.now();
+            let written = self
+                .inner
+                .threads
+                .write(move |writing| {
+                    write::replace(writing, &scope, &ty, row, &content, &secrets, load, now)
+                })
+                .await?;
+            if let Some(stored) = written {
+                return Ok(Updated::changed(stored));
+            }
+        }
+        Err(StoreError::Conflict)
+    }
+
+    async fn change_members(
+        &self,
+        scope: &Scope,
+        ty: &ResourceType,
+        id: &ResourceId,
+        expected: Option<&EntityTags>,
+        delta: &MemberDelta,
+    ) -> Result<Updated, StoreError> {
+        let (scope, ty, id, now) = (scope.clone(), ty.clone(), id.clone(), self.now());
+        let (expected, delta) = (expected.cloned(), delta.clone());
+        self.inner
+            .threads
+            .write(move |writing| {
+                let expected = expected.as_ref();
+                write::change_members(writing, &scope, &ty, id.as_str(), expected, &delta, now)
+            })
+            .await
+    }
+
+    async fn delete(
+        &self,
+        scope: &Scope,
+        ty: &ResourceType,
+        id: &ResourceId,
+        expected: Option<&EntityTags>,
+    ) -> Result<(), StoreError> {
+        let (scope, ty, id, now) = (scope.clone(), ty.clone(), id.clone(), self.now());
+        let expected = expected.cloned();
+        self.inner
+            .threads
+            .write(move |writing| {
+                write::delete(writing, &scope, &ty, id.as_str(), expected.as_ref(), now)
+            })
+            .await
+    }
+}
+
+/// How safely a change is kept when its call returns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "SQLite in WAL mode offers these two")]
+pub enum Durability {
+    /// On the disk: neither a crash of the process nor of the computer loses it.
+    #[default]
+    Full,
+    /// With the operating system: a crash of the computer may lose the last changes, but damages
+    /// nothing. Several times faster.
+    Process,
+}
+
+/// Sets up a [`SqliteStore`].
+#[derive(Clone, Debug)]
+pub struct SqliteStoreBuilder {
+    clock: Arc<dyn Clock>,
+    secrets: Secrets,
+    durability: Durability,
+    readers: usize,
+    reindex: Option<Catalog>,
+}
+
+impl SqliteStoreBuilder {
+    /// How many threads read, unless the builder says otherwise.
+    pub const READERS: usize = 4;
+
+    /// Goes by this clock.
+    #[must_use]
+    pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// What becomes of values that are never returned.
+    #[must_use]
+    pub fn secrets(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
+    }
+
+    /// How safely a change is kept when its call returns.
+    #[must_use]
+    pub fn durability(self, durability: Durability) -> Self {
+        Self { durability, ..self }
+    }
+
+    /// How many threads read; at least one.
+    #[must_use]
+    pub fn readers(self, readers: usize) -> Self {
+        Self { readers, ..self }
+    }
+
+    /// Makes the comparison keys anew if they were made by other rules, instead of refusing the
+    /// file. The catalog must have every resource type of which there are resources.
+    #[must_use]
+    pub fn reindex(self, catalog: Catalog) -> Self {
+        Self { reindex: Some(catalog), ..self }
+    }
+
+    /// Opens the store in this file, and makes it if there is none.
+    ///
+    /// # Errors
+    /// When the file is in use, is something else, or cannot be read.
+    pub fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore, OpenError> {
+        let path = path.as_ref();
+        let failed = |source| OpenError::File { path: path.to_owned(), source };
+        private_file(path).map_err(failed)?;
+        // One file, one lock, by whatever name it is opened.
+        let path = &path.canonicalize().map_err(failed)?;
+        let lock = lock(path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut writer = connect(path, flags)?;
+        let other_keys = if self.reindex.is_some() { OtherKeys::Accept } else { OtherKeys::Refuse };
+        let keys = migrate(&mut writer, path, other_keys)?;
+        // Only now: a file of something else is left as it was.
+        self.prepare(&writer)?;
+        if let (Keys::Outdated, Some(catalog)) = (keys, &self.reindex) {
+            reindex(&mut writer, catalog)?;
+        }
+        let sql = "SELECT id FROM scim_resource ORDER BY pk DESC LIMIT 1";
+        let last = writer.query_row(sql, [], |row| id_column(row, 0)).optional()?;
+        let ids = Generator::after(last.as_deref());
+        let readers = (0..self.readers.max(1)).map(|_| reader(path)).collect::<Result<_, _>>()?;
+        let threads = Threads::start(writer, ids, readers).map_err(OpenError::Thread)?;
+        Ok(SqliteStore {
+            inner: Arc::new(Inner {
+                threads,
+                clock: self.clock,
+                secrets: self.secrets,
+                stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),
+                hasher: RandomState::new(),
+                path: path.to_owned(),
+                _lock: lock,
+            }),
+        })
+    }
+
+    fn prepare(&self, writer: &Connection) -> Result<(), rusqlite::Error> {
+        writer.pragma_update(None, "journal_mode", "WAL")?;
+        let synchronous = match self.durability {
+            Durability::Full => "FULL",
+            Durability::Process => "NORMAL",
+        };
+        writer.pragma_update(None, "synchronous", synchronous)?;
+        writer.pragma_update(None, "foreign_keys", "ON")
+    }
+}
+
+impl Default for SqliteStoreBuilder {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            secrets: Secrets::default(),
+            durability: Durability::default(),
+            readers: Self::READERS,
+            reindex: None,
+        }
+    }
+}
+
+fn reader(path: &Path) -> Result<Connection, rusqlite::Error> {
+    connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, rusqlite::Error> {
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // A file from elsewhere must not bring code along.
+    connection.pragma_update(None, "trusted_schema", "OFF")?;
+    Ok(connection)
+}
+
+/// Keeps others from opening the same file, through a file beside it: SQLite's own locks come and
+/// go with each transaction.
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let failed = |source| OpenError::File { path: path.to_owned(), source };
+    let file = private_file(Path::new(&name)).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// Makes a file that only its owner can read, unless there is one.
+fn private_file(path: &Path) -> Result<File, std::io::Error> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).read(true).write(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(path)
+}
+
+/// Makes all comparison keys anew.
+fn reindex(connection: &mut Connection, catalog: &Catalog) -> Result<(), OpenError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+    transaction.execute_batch("DELETE FROM scim_uniq; DELETE FROM scim_idx")?;
+    {
+        let sql = format!(
+            "SELECT {COLUMNS}, r.tenant, r.rtype, n.name
+             FROM scim_resource r JOIN scim_name n ON n.name_id = r.rtype ORDER BY r.pk"
+        );
+        let mut statement = transaction.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let kept = Kept::of(row)?;
+            let (tenant, rtype, name): (i64, i64, String) = (row.get(6)?, row.get(7)?, row.get(8)?);
+            let ty = catalog.by_name(&name).ok_or(OpenError::UnknownType { name })?;
+            match write::rebuild_keys(&transaction, ty, &kept, tenant, rtype) {
+                Ok(()) => {}
+                Err(StoreError::Uniqueness { attribute }) => {
+                    let first = owner(&transaction, ty, &kept, tenant, &attribute)?;
+                    return Err(OpenError::Collision { attribute, first, second: kept.id });
+                }
+                Err(error) => return Err(OpenError::Damaged(error)),
+            }
+        }
+    }
+    set_fold_version(&transaction)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// The resource that has a unique value of another one.
+fn owner(
+    connection: &Connection,
+    ty: &ResourceType,
+    kept: &Kept,
+    tenant: i64,
+    attribute: &str,
+) -> Result<String, OpenError> {
+    let document = kept.document().map_err(OpenError::Damaged)?;
+    for (path, key) in ty.unique_keys(&document) {
+        if path != attribute {
+            continue;
+        }
+        let sql = "SELECT r.id FROM scim_uniq u JOIN scim_name n ON n.name_id = u.path
+                   JOIN scim_resource r ON r.pk = u.pk
+                   WHERE u.tenant = ?1 AND n.name = ?2 AND u.key = ?3 AND u.pk <> ?4";
+        let values = params![tenant, path, key, kept.pk];
+        let found = connection.query_row(sql, values, |row| id_column(row, 0)).optional()?;
+        if let Some(found) = found {
+            return Ok(found);
+        }
+    }
+    Ok(String::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use scim2_core::Policy;
+    use scim2_provider::TenantId;
+
+    use super::*;
+
+    fn user(name: &str, title: &str) -> Valid<Resource> {
+        let body = serde_json::json!({
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+            "userName": name,
+            "title": title,
+        });
+        let body: Resource = serde_json::from_value(body).unwrap();
+        ResourceType::user().validate_new(body, &Policy::strict()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_stops_writing_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(directory.path().join("scim.db")).unwrap();
+        let (scope, ty) = (Scope::tenant(TenantId::new("acme").unwrap()), ResourceType::user());
+        let first = store.insert(&scope, &ty, user("first", "")).await.unwrap();
+        let pages = |pages: i64| {
+            let set = move |writing: &mut crate::threads::Writing<'_>| {
+                let sql = format!("PRAGMA max_page_count = {pages}");
+                writing.connection.query_row(&sql, [], |row| row.get::<_, i64>(0)).db()
+            };
+            store.inner.threads.write(set)
+        };
+        // As many pages as there are.
+        pages(1).await.unwrap();
+        let large = "x".repeat(100_000);
+        let full = store.insert(&scope, &ty, user("second", &large)).await;
+        assert!(matches!(full, Err(StoreError::Unavailable { .. })), "{full:?}");
+        let id = ResourceId::from(first.id());
+        assert_eq!(store.get(&scope, &ty, &id, Load::Full).await.unwrap(), Some(first));
+        // When there is room again, nothing of the failed attempt is in the way.
+        pages(1_000_000).await.unwrap();
+        store.insert(&scope, &ty, user("second", &large)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_query_that_nobody_waits_for_ends() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::builder()
+            .durability(Durability::Process)
+            .open(directory.path().join("scim.db"))
+            .unwrap();
+        let (scope, ty) = (Scope::tenant(TenantId::new("acme").unwrap()), ResourceType::user());
+        for i in 0..300 {
+            store.insert(&scope, &ty, user(&i.to_string(), "")).await.unwrap();
+        }
+        let filter = ty.bind(&"title pr".parse().unwrap(), &Policy::strict()).unwrap();
+        let query = Query::page(scim2_provider::store::Page::first(1)).with_filter(filter);
+        let (scope, ty) = (&scope, &ty);
+        let read = store.inner.threads.read({
+            let (scope, ty) = (scope.clone(), ty.clone());
+            move |connection, _| Ok(query::run(connection, &|| false, &scope, &ty, &query).is_err())
+        });
+        assert!(read.await.unwrap());
+    }
+}

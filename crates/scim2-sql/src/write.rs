@@ -1,0 +1,445 @@
+//! Changes, made by the thread that writes. Each is all or nothing.
+
+use std::collections::{BTreeSet, HashMap};
+
+use rusqlite::{Connection, params};
+use scim2_core::change::MemberDelta;
+use scim2_core::etag::{EntityTags, Version};
+use scim2_core::key::comparison_key;
+use scim2_core::{Resource, ResourceType};
+use scim2_provider::Scope;
+use scim2_provider::store::{Load, StoreError, Stored, Updated, has_members};
+use serde_json::Map;
+
+use crate::error::{Sqlite, is_duplicate, store_error};
+use crate::id;
+use crate::read::{Kept, Reader, name_id, tenant};
+use crate::secret::Hashed;
+use crate::shape::{Content, Member, Reference, clear_reference};
+use crate::threads::Writing;
+
+/// Adds a resource.
+pub(crate) fn insert(
+    writing: &mut Writing<'_>,
+    scope: &Scope,
+    ty: &ResourceType,
+    content: &Content,
+    secrets: &[Hashed],
+    now: i64,
+) -> Result<Stored, StoreError> {
+    let connection = writing.connection;
+    let tenant = ensure_tenant(connection, scope)?;
+    let rtype = ensure_name(connection, ty.name())?;
+    let id = writing.ids.next(now)?;
+    let mut document = content.document.clone();
+    if scope.domain.is_some() {
+        document.remove("externalId");
+    }
+    let (display_name, user_name) = content.names();
+    let sql = "INSERT INTO scim_resource
+               (tenant, rtype, id, version, created, modified, display_name, user_name, doc)
+               VALUES (?1, ?2, ?3, 1, ?4, ?4, ?5, ?6, ?7) RETURNING pk";
+    let values =
+        params![tenant, rtype, id::to_sql(&id), now, display_name, user_name, text(&document)?];
+    let pk = connection.prepare_cached(sql).db()?.query_row(values, |row| row.get(0)).db()?;
+    let row = Writer { connection, tenant, rtype, pk };
+    row.put(scope, content, secrets, document.text("externalId"))?;
+    for member in &content.members {
+        row.join(member)?;
+    }
+    read_back(connection, scope, ty, pk, Load::Full)
+}
+
+/// Puts new content in the place of a resource that is in this version; none if it no longer is.
+#[expect(clippy::too_many_arguments, reason = "all of it is what a replacement needs")]
+pub(crate) fn replace(
+    writing: &Writing<'_>,
+    scope: &Scope,
+    ty: &ResourceType,
+    before: (i64, i64),
+    content: &Content,
+    secrets: &[Hashed],
+    load: Load,
+    now: i64,
+) -> Result<Option<Stored>, StoreError> {
+    let connection = writing.connection;
+    let (pk, version) = before;
+    let Some(reader) = Reader::new(connection, scope, ty)? else { return Ok(None) };
+    let Some(kept) = reader.row(pk)?.filter(|kept| kept.version == version) else {
+        return Ok(None);
+    };
+    let mut document = content.document.clone();
+    if scope.domain.is_some() {
+        // The common `externalId` is not this domain's to change.
+        document.remove("externalId");
+        if let Some(common) = kept.document()?.remove("externalId") {
+            document.insert("externalId", common);
+        }
+    }
+    let (display_name, user_name) = content.names();
+    let sql = "UPDATE scim_resource
+               SET version = version + 1, modified = max(?3, modified + 1),
+                   display_name = ?4, user_name = ?5, doc = ?6
+               WHERE pk = ?1 AND version = ?2";
+    let values = params![pk, version, now, display_name, user_name, text(&document)?];
+    if connection.prepare_cached(sql).db()?.execute(values).db()? == 0 {
+        return Ok(None);
+    }
+    let row = Writer { connection, tenant: reader.tenant, rtype: reader.rtype, pk };
+    row.put(scope, content, secrets, document.text("externalId"))?;
+    if load == Load::Full && has_members(ty) {
+        row.put_members(&content.members)?;
+    }
+    read_back(connection, scope, ty, pk, load).map(Some)
+}
+
+/// Adds and removes members by name.
+pub(crate) fn change_members(
+    writing: &Writing<'_>,
+    scope: &Scope,
+    ty: &ResourceType,
+    id: &str,
+    expected: Option<&EntityTags>,
+    delta: &MemberDelta,
+    now: i64,
+) -> Result<Updated, StoreError> {
+    let connection = writing.connection;
+    let reader = Reader::new(connection, scope, ty)?.ok_or(StoreError::NotFound)?;
+    let kept = expect(&reader, id, expected)?;
+    let row = Writer { connection, tenant: reader.tenant, rtype: reader.rtype, pk: kept.pk };
+    let mut changed = 0;
+    for member in &delta.remove {
+        changed += row.leave(&comparison_key(true, member.as_str()))?;
+    }
+    for member in &delta.add {
+        let mut element = Map::new();
+        element.insert("value".into(), member.value.as_str().into());
+        if let Some(member_type) = &member.member_type {
+            element.insert("type".into(), (**member_type).into());
+        }
+        if let Some(display) = &member.display {
+            element.insert("display".into(), (**display).into());
+        }
+        if let Some(member) = Member::of(element)? {
+            changed += row.join(&member)?;
+        }
+    }
+    if changed > 0 {
+        touch(connection, kept.pk, now)?;
+    }
+    let stored = read_back(connection, scope, ty, kept.pk, Load::WithoutMembers)?;
+    Ok(if changed > 0 { Updated::changed(stored) } else { Updated::unchanged(stored) })
+}
+
+/// Deletes a resource and what refers to it (ruling W32).
+pub(crate) fn delete(
+    writing: &Writing<'_>,
+    scope: &Scope,
+    ty: &ResourceType,
+    id: &str,
+    expected: Option<&EntityTags>,
+    now: i64,
+) -> Result<(), StoreError> {
+    let connection = writing.connection;
+    let reader = Reader::new(connection, scope, ty)?.ok_or(StoreError::NotFound)?;
+    let kept = expect(&reader, id, expected)?;
+    let key = id::to_sql(id);
+    // Its own keys, members and references go with it.
+    let sql = "DELETE FROM scim_resource WHERE pk = ?1";
+    connection.prepare_cached(sql).db()?.execute([kept.pk]).db()?;
+
+    let sql = "DELETE FROM scim_member WHERE tenant = ?1 AND member = ?2 RETURNING group_pk";
+    let mut statement = connection.prepare_cached(sql).db()?;
+    let groups: Vec<i64> = statement
+        .query_map(params![reader.tenant, key], |row| row.get(0))
+        .db()?
+        .collect::<Result<_, _>>()
+        .db()?;
+    for group in groups {
+        touch(connection, group, now)?;
+    }
+
+    let sql = "SELECT f.pk, n.name FROM scim_ref f JOIN scim_name n ON n.name_id = f.path
+               WHERE f.tenant = ?1 AND f.target = ?2 AND f.required = 0";
+    let mut statement = connection.prepare_cached(sql).db()?;
+    let referrers: Vec<(i64, String)> = statement
+        .query_map(params![reader.tenant, key], |row| Ok((row.get(0)?, row.get(1)?)))
+        .db()?
+        .collect::<Result<_, _>>()
+        .db()?;
+    for (pk, path) in referrers {
+        let Some(referrer) = reader.row(pk)? else { continue };
+        let mut document = referrer.document()?;
+        clear_reference(&mut document, &path, &key);
+        let sql = "UPDATE scim_resource SET doc = ?2 WHERE pk = ?1";
+        connection.prepare_cached(sql).db()?.execute(params![pk, text(&document)?]).db()?;
+        touch(connection, pk, now)?;
+    }
+    let sql = "DELETE FROM scim_ref WHERE tenant = ?1 AND target = ?2 AND required = 0";
+    connection.prepare_cached(sql).db()?.execute(params![reader.tenant, key]).db()?;
+    Ok(())
+}
+
+/// Makes the keys of one row anew, by today's rules.
+pub(crate) fn rebuild_keys(
+    connection: &Connection,
+    ty: &ResourceType,
+    kept: &Kept,
+    row_tenant: i64,
+    row_type: i64,
+) -> Result<(), StoreError> {
+    let document = kept.document()?;
+    let common = document.text("externalId").map(str::to_owned);
+    let content = Content::of(ty, document)?;
+    let row = Writer { connection, tenant: row_tenant, rtype: row_type, pk: kept.pk };
+    row.put_keys(&content, common.as_deref())
+}
+
+/// The row of a resource, if it is in a version that the caller expects.
+fn expect(
+    reader: &Reader<'_>,
+    id: &str,
+    expected: Option<&EntityTags>,
+) -> Result<Kept, StoreError> {
+    let kept = reader.find(id)?.ok_or(StoreError::NotFound)?;
+    match expected {
+        Some(expected) if !expected.matches(&Version::weak(kept.version)) => {
+            Err(StoreError::PreconditionFailed)
+        }
+        _ => Ok(kept),
+    }
+}
+
+/// Gives a row a new version and a time later than its last (ruling W29).
+fn touch(connection: &Connection, pk: i64, now: i64) -> Result<(), StoreError> {
+    let sql = "UPDATE scim_resource SET version = version + 1, modified = max(?2, modified + 1)
+               WHERE pk = ?1";
+    connection.prepare_cached(sql).db()?.execute([pk, now]).db()?;
+    Ok(())
+}
+
+fn read_back(
+    connection: &Connection,
+    scope: &Scope,
+    ty: &ResourceType,
+    pk: i64,
+    load: Load,
+) -> Result<Stored, StoreError> {
+    let reader = Reader::new(connection, scope, ty)?.ok_or(StoreError::NotFound)?;
+    let kept = reader.row(pk)?.ok_or(StoreError::NotFound)?;
+    reader.stored(&kept, load)
+}
+
+fn ensure_tenant(connection: &Connection, scope: &Scope) -> Result<i64, StoreError> {
+    if let Some(known) = tenant(connection, scope)? {
+        return Ok(known);
+    }
+    let sql = "INSERT INTO scim_tenant (name) VALUES (?1) RETURNING tenant";
+    let mut statement = connection.prepare_cached(sql).db()?;
+    statement.query_row([scope.tenant.as_str()], |row| row.get(0)).db()
+}
+
+fn ensure_name(connection: &Connection, name: &str) -> Result<i64, StoreError> {
+    if let Some(known) = name_id(connection, name)? {
+        return Ok(known);
+    }
+    let sql = "INSERT INTO scim_name (name) VALUES (?1) RETURNING name_id";
+    connection.prepare_cached(sql).db()?.query_row([name], |row| row.get(0)).db()
+}
+
+fn text(document: &Resource) -> Result<String, StoreError> {
+    serde_json::to_string(document).map_err(StoreError::internal)
+}
+
+/// Writes what belongs to one row of `scim_resource`.
+struct Writer<'a> {
+    connection: &'a Connection,
+    tenant: i64,
+    rtype: i64,
+    pk: i64,
+}
+
+impl Writer<'_> {
+    /// Everything but the row itself and the members.
+    fn put(
+        &self,
+        scope: &Scope,
+        content: &Content,
+        secrets: &[Hashed],
+        common_external_id: Option<&str>,
+    ) -> Result<(), StoreError> {
+        if let Some(domain) = &scope.domain {
+            self.put_external_id(domain.as_str(), content.external_id.as_deref())?;
+        }
+        self.put_keys(content, common_external_id)?;
+        for secret in secrets {
+            let path = ensure_name(self.connection, &secret.path)?;
+            let sql = "INSERT INTO scim_secret (pk, path, hash) VALUES (?1, ?2, ?3)
+                       ON CONFLICT (pk, path) DO UPDATE SET hash = excluded.hash";
+            let mut statement = self.connection.prepare_cached(sql).db()?;
+            statement.execute(params![self.pk, path, secret.hash]).db()?;
+        }
+        Ok(())
+    }
+
+    fn put_external_id(&self, domain: &str, value: Option<&str>) -> Result<(), StoreError> {
+        match value {
+            Some(value) => {
+                let sql = "INSERT INTO scim_external (pk, domain, value) VALUES (?1, ?2, ?3)
+                           ON CONFLICT (pk, domain) DO UPDATE SET value = excluded.value";
+                let mut statement = self.connection.prepare_cached(sql).db()?;
+                statement.execute(params![self.pk, domain, value]).db()?;
+            }
+            None => {
+                let sql = "DELETE FROM scim_external WHERE pk = ?1 AND domain = ?2";
+                let mut statement = self.connection.prepare_cached(sql).db()?;
+                statement.execute(params![self.pk, domain]).db()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn put_keys(
+        &self,
+        content: &Content,
+        common_external_id: Option<&str>,
+    ) -> Result<(), StoreError> {
+        self.put_unique(&content.unique)?;
+        self.put_indexed(content, common_external_id)?;
+        self.put_references(&content.references)
+    }
+
+    fn put_unique(&self, keys: &[(String, String)]) -> Result<(), StoreError> {
+        let mut wanted = BTreeSet::new();
+        for (path, key) in keys {
+            wanted.insert((ensure_name(self.connection, path)?, key.as_str(), path.as_str()));
+        }
+        let sql = "SELECT path, key FROM scim_uniq WHERE pk = ?1";
+        let old = self.keys(sql)?;
+        for (path, key) in &old {
+            if !wanted.iter().any(|(wanted, text, _)| wanted == path && text == key) {
+                let sql = "DELETE FROM scim_uniq WHERE tenant = ?1 AND path = ?2 AND key = ?3";
+                let mut statement = self.connection.prepare_cached(sql).db()?;
+                statement.execute(params![self.tenant, path, key]).db()?;
+            }
+        }
+        for (path, key, attribute) in wanted {
+            if old.iter().any(|(old, text)| *old == path && text == key) {
+                continue;
+            }
+            let sql = "INSERT INTO scim_uniq (tenant, path, key, pk) VALUES (?1, ?2, ?3, ?4)";
+            let mut statement = self.connection.prepare_cached(sql).db()?;
+            statement.execute(params![self.tenant, path, key, self.pk]).map_err(|error| {
+                if is_duplicate(&error) {
+                    StoreError::Uniqueness { attribute: attribute.to_owned() }
+                } else {
+                    store_error(error)
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    fn put_indexed(
+        &self,
+        content: &Content,
+        common_external_id: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let mut wanted = BTreeSet::new();
+        for (path, key) in &content.indexed {
+            if *path != "externalId" {
+                wanted.insert((ensure_name(self.connection, path)?, key.clone()));
+            }
+        }
+        // Of all domains: which of them a filter means is decided on the document.
+        let sql = "SELECT value FROM scim_external WHERE pk = ?1";
+        let mut statement = self.connection.prepare_cached(sql).db()?;
+        let mut external_ids: Vec<String> = statement
+            .query_map([self.pk], |row| row.get(0))
+            .db()?
+            .collect::<Result<_, _>>()
+            .db()?;
+        external_ids.extend(common_external_id.map(str::to_owned));
+        for external_id in external_ids {
+            let path = ensure_name(self.connection, "externalId")?;
+            wanted.insert((path, comparison_key(true, &external_id).into_owned()));
+        }
+        let sql = "SELECT path, key FROM scim_idx WHERE pk = ?1";
+        let old: BTreeSet<_> = self.keys(sql)?.into_iter().collect();
+        for (path, key) in old.difference(&wanted) {
+            let sql = "DELETE FROM scim_idx
+                       WHERE tenant = ?1 AND rtype = ?2 AND path = ?3 AND key = ?4 AND pk = ?5";
+            let mut statement = self.connection.prepare_cached(sql).db()?;
+            statement.execute(params![self.tenant, self.rtype, path, key, self.pk]).db()?;
+        }
+        for (path, key) in wanted.difference(&old) {
+            let sql = "INSERT INTO scim_idx (tenant, rtype, path, key, pk)
+                       VALUES (?1, ?2, ?3, ?4, ?5)";
+            let mut statement = self.connection.prepare_cached(sql).db()?;
+            statement.execute(params![self.tenant, self.rtype, path, key, self.pk]).db()?;
+        }
+        Ok(())
+    }
+
+    fn keys(&self, sql: &str) -> Result<Vec<(i64, String)>, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql).db()?;
+        let rows = statement.query_map([self.pk], |row| Ok((row.get(0)?, row.get(1)?))).db()?;
+        rows.collect::<Result<_, _>>().db()
+    }
+
+    fn put_references(&self, references: &[Reference]) -> Result<(), StoreError> {
+        let sql = "DELETE FROM scim_ref WHERE pk = ?1";
+        self.connection.prepare_cached(sql).db()?.execute([self.pk]).db()?;
+        for reference in references {
+            let path = ensure_name(self.connection, &reference.path)?;
+            let sql = "INSERT INTO scim_ref (tenant, target, pk, path, required)
+                       VALUES (?1, ?2, ?3, ?4, ?5)";
+            let mut statement = self.connection.prepare_cached(sql).db()?;
+            let values = params![self.tenant, reference.target, self.pk, path, reference.required];
+            statement.execute(values).db()?;
+        }
+        Ok(())
+    }
+
+    /// Makes these the members, and no others.
+    fn put_members(&self, members: &[Member]) -> Result<(), StoreError> {
+        let sql = "SELECT member, element FROM scim_member WHERE group_pk = ?1";
+        let mut statement = self.connection.prepare_cached(sql).db()?;
+        let mut old: HashMap<String, Option<String>> = statement
+            .query_map([self.pk], |row| Ok((crate::read::id_column(row, 0)?, row.get(1)?)))
+            .db()?
+            .collect::<Result<_, _>>()
+            .db()?;
+        for member in members {
+            match old.remove(&member.id) {
+                Some(element) if element == member.element => {}
+                Some(_) => {
+                    self.leave(&member.id)?;
+                    self.join(member)?;
+                }
+                None => {
+                    self.join(member)?;
+                }
+            }
+        }
+        for member in old.keys() {
+            self.leave(member)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a member, unless it is one; returns how many rows that changed.
+    fn join(&self, member: &Member) -> Result<usize, StoreError> {
+        let sql = "INSERT INTO scim_member (group_pk, member, tenant, element)
+                   VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+        let values = params![self.pk, id::to_sql(&member.id), self.tenant, member.element];
+        self.connection.prepare_cached(sql).db()?.execute(values).db()
+    }
+
+    /// Removes a member; returns how many rows that changed.
+    fn leave(&self, member: &str) -> Result<usize, StoreError> {
+        let sql = "DELETE FROM scim_member WHERE group_pk = ?1 AND member = ?2";
+        let values = params![self.pk, id::to_sql(member)];
+        self.connection.prepare_cached(sql).db()?.execute(values).db()
+    }
+}

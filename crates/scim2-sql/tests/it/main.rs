@@ -1,0 +1,16 @@
+//! The store through its public face.
+
+#[cfg(test)]
+mod agree;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod files;
+#[cfg(test)]
+mod groups;
+#[cfg(test)]
+mod pages;
+#[cfg(test)]
+mod rows;
+#[cfg(test)]
+mod support;

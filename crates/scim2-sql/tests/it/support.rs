@@ -1,0 +1,140 @@
+//! What the tests have in common.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, Utc};
+use scim2_core::etag::EntityTags;
+use scim2_core::resource::ResourceId;
+use scim2_core::syntax::Filter;
+use scim2_core::{Policy, Resource, ResourceType, Valid};
+use scim2_provider::store::{Load, Page, Query, StoreError, Stored, Updated};
+use scim2_provider::{Clock, Scope, Store, TenantId};
+use scim2_sql::SqliteStore;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A clock that stands still until it is set.
+#[derive(Debug)]
+pub(crate) struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(1_700_000_000_000)))
+    }
+
+    pub(crate) fn advance(&self, milliseconds: i64) {
+        self.0.fetch_add(milliseconds, Ordering::Relaxed);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(self.0.load(Ordering::Relaxed)).unwrap()
+    }
+}
+
+/// A store in a directory of its own, one tenant of it, and short names for its calls.
+pub(crate) struct Fixture {
+    pub(crate) store: SqliteStore,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) scope: Scope,
+    pub(crate) directory: TempDir,
+    pub(crate) runtime: tokio::runtime::Runtime,
+}
+
+impl Fixture {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = ManualClock::new();
+        let store = SqliteStore::builder()
+            .clock(clock.clone())
+            .open(directory.path().join("scim.db"))
+            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        Self { store, clock, scope: tenant("acme"), directory, runtime }
+    }
+
+    pub(crate) fn run<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    pub(crate) fn user(&self, body: Value) -> Stored {
+        self.try_user(body).unwrap()
+    }
+
+    pub(crate) fn try_user(&self, body: Value) -> Result<Stored, StoreError> {
+        let ty = ResourceType::user();
+        self.run(self.store.insert(&self.scope, &ty, valid(&ty, body)))
+    }
+
+    pub(crate) fn group(&self, name: &str, members: &[&str]) -> Stored {
+        let members: Vec<_> = members.iter().map(|id| json!({"value": id})).collect();
+        let ty = ResourceType::group();
+        let body = json!({"displayName": name, "members": members});
+        self.run(self.store.insert(&self.scope, &ty, valid(&ty, body))).unwrap()
+    }
+
+    pub(crate) fn get(&self, ty: &ResourceType, id: &str) -> Option<Stored> {
+        let id = ResourceId::from(id);
+        self.run(self.store.get(&self.scope, ty, &id, Load::Full)).unwrap()
+    }
+
+    pub(crate) fn get_user(&self, id: &str) -> Resource {
+        self.get(&ResourceType::user(), id).unwrap().resource
+    }
+
+    pub(crate) fn get_group(&self, id: &str) -> Resource {
+        self.get(&ResourceType::group(), id).unwrap().resource
+    }
+
+    pub(crate) fn replace(
+        &self,
+        ty: &ResourceType,
+        id: &str,
+        load: Load,
+        body: Value,
+    ) -> Result<Updated, StoreError> {
+        let id = ResourceId::from(id);
+        let change = Box::new(|_: &Stored| Ok(Some(valid(ty, body.clone()))));
+        self.run(self.store.update(&self.scope, ty, &id, load, change))
+    }
+
+    pub(crate) fn delete(&self, ty: &ResourceType, id: &str) -> Result<(), StoreError> {
+        let id = ResourceId::from(id);
+        self.run(self.store.delete(&self.scope, ty, &id, None::<&EntityTags>))
+    }
+
+    /// The `id`s of what matches, in order.
+    pub(crate) fn find(&self, ty: &ResourceType, filter: &str) -> Vec<String> {
+        let filter: Filter = filter.parse().unwrap();
+        let filter = ty.bind(&filter, &Policy::strict()).unwrap();
+        let query = Query::page(Page::first(1000)).with_filter(filter);
+        let result = self.run(self.store.query(&self.scope, ty, &query)).unwrap();
+        assert_eq!(result.total, Some(result.resources.len() as u64));
+        result.resources.iter().map(|stored| stored.id().to_owned()).collect()
+    }
+}
+
+pub(crate) fn tenant(name: &str) -> Scope {
+    Scope::tenant(TenantId::new(name).unwrap())
+}
+
+/// A resource as the service provider would hand it to the store.
+pub(crate) fn valid(ty: &ResourceType, mut body: Value) -> Valid<Resource> {
+    let mut schemas = vec![ty.schema().id.to_string()];
+    for extension in ty.extensions() {
+        if body.get(extension.schema.id.as_str()).is_some() {
+            schemas.push(extension.schema.id.to_string());
+        }
+    }
+    body["schemas"] = schemas.into();
+    let body: Resource = serde_json::from_value(body).unwrap();
+    ty.validate_new(body, &Policy::strict()).unwrap()
+}
+
+pub(crate) const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+pub(crate) fn with_manager(user_name: &str, manager: &str) -> Value {
+    json!({"userName": user_name, ENTERPRISE: {"manager": {"value": manager}}})
+}
