@@ -1,0 +1,55 @@
+//! `scim filter`: check, format or explain a filter.
+
+use std::io::Write;
+
+use clap::{Args, Subcommand};
+use scim2_core::syntax::Filter;
+
+use crate::Failure;
+use crate::policy::PolicyName;
+
+#[derive(Debug, Args)]
+pub(crate) struct FilterCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Say whether the text is a filter, and where it stops being one.
+    Check(Input),
+    /// Print the filter in its canonical form.
+    Fmt(Input),
+    /// Print the filter as a tree in words.
+    Explain(Input),
+}
+
+#[derive(Debug, Args)]
+struct Input {
+    /// The filter, such as `userName eq "bjensen"`.
+    filter: String,
+    /// Whose dialect is accepted.
+    #[arg(long, value_enum, default_value = "strict")]
+    policy: PolicyName,
+}
+
+impl Input {
+    fn parse(&self) -> Result<Filter, Failure> {
+        Filter::parse_with(&self.filter, &self.policy.policy().syntax)
+            .map_err(|error| Failure::Because(error.render(&self.filter).to_string()))
+    }
+}
+
+impl FilterCommand {
+    pub(crate) fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
+        match &self.action {
+            Action::Check(input) => {
+                let filter = input.parse()?;
+                writeln!(out, "a filter with {} comparisons", filter.leaves())?;
+            }
+            Action::Fmt(input) => writeln!(out, "{}", input.parse()?)?,
+            Action::Explain(input) => writeln!(out, "{}", input.parse()?.explain())?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,51 @@
+//! The `scim` command.
+
+mod demo;
+mod failure;
+mod filter;
+mod policy;
+mod serve;
+mod vectors;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::Failure;
+
+/// SCIM 2.0 on the command line: a demo, an endpoint, and checks of filters and test vectors.
+#[derive(Debug, Parser)]
+#[command(name = "scim", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Provision an Entra ID directory into an endpoint with the limits of AWS IAM Identity
+    /// Center, both on this machine.
+    Demo(demo::Demo),
+    /// Serve a SCIM endpoint over a folder.
+    Serve(serve::Serve),
+    /// Check, format or explain a filter.
+    Filter(filter::FilterCommand),
+    /// Run files of test vectors.
+    Vectors(vectors::Vectors),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let mut out = io::stdout().lock();
+    let result = match arguments.command {
+        Command::Demo(demo) => demo.run(&mut out),
+        Command::Serve(serve) => serve.run(&mut out),
+        Command::Filter(filter) => filter.run(&mut out),
+        Command::Vectors(vectors) => vectors.run(&mut out),
+    };
+    match result.and_then(|()| Ok(out.flush()?)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

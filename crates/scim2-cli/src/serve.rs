@@ -1,0 +1,188 @@
+//! `scim serve`: an endpoint over a folder.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::Router;
+use clap::{Args, ValueEnum};
+use scim2_core::rules::{EndpointRules, NoRules};
+use scim2_core::secret::Secret;
+use scim2_core::{Catalog, Policy};
+use scim2_provider::auth::{BearerToken, BearerTokens, generate_token};
+use scim2_provider::{Scope, ServiceProvider, TenantId};
+use scim2_sql::SqliteStore;
+use tokio::net::TcpListener;
+use url::Url;
+
+use crate::Failure;
+
+/// Where the endpoint stands below the address.
+pub(crate) const BASE_PATH: &str = "/scim/v2";
+/// The one tenant of an endpoint served from the command line.
+const TENANT: &str = "default";
+/// The database's name in the data folder.
+const DATABASE: &str = "scim.sqlite3";
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The folder that holds the data; it is made if it is missing.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Whose dialect is accepted, and whose limits apply.
+    #[arg(long, value_enum, default_value = "strict")]
+    profile: Profile,
+    /// The address to listen on.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// The bearer token that clients must send. Without it one is made and printed.
+    #[arg(long, value_name = "TOKEN", env = "SCIM_TOKEN", hide_env_values = true)]
+    token: Option<Token>,
+}
+
+/// A token on its way in: it is not printed by `Debug`.
+type Token = Secret;
+
+/// What an endpoint accepts and demands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Profile {
+    /// The letter of the RFCs.
+    Strict,
+    /// What Entra ID sends.
+    Entra,
+    /// AWS IAM Identity Center: its limits, its errors.
+    Aws,
+}
+
+impl Profile {
+    fn policy(self) -> Policy {
+        match self {
+            Self::Strict => Policy::strict(),
+            Self::Entra => scim2_vendor::entra::policy(),
+            Self::Aws => scim2_vendor::aws::policy(),
+        }
+    }
+
+    fn catalog(self) -> Catalog {
+        match self {
+            Self::Strict | Self::Entra => Catalog::standard(),
+            Self::Aws => scim2_vendor::aws::catalog(),
+        }
+    }
+
+    fn rules(self) -> Arc<dyn EndpointRules> {
+        match self {
+            Self::Strict | Self::Entra => Arc::new(NoRules),
+            Self::Aws => Arc::new(scim2_vendor::aws::Rules::default()),
+        }
+    }
+}
+
+impl Serve {
+    pub(crate) fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
+        tracing_subscriber::fmt()
+            .with_env_filter(
+                tracing_subscriber::EnvFilter::try_from_default_env()
+                    .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
+            )
+            .with_writer(std::io::stderr)
+            .init();
+        runtime()?.block_on(self.serve(out))
+    }
+
+    async fn serve(&self, out: &mut dyn Write) -> Result<(), Failure> {
+        std::fs::create_dir_all(&self.data)
+            .map_err(|error| Failure::because(self.data.display(), &error))?;
+        let token = match &self.token {
+            Some(token) => token.clone(),
+            None => {
+                let token = generate_token().map_err(|error| Failure::because("token", &error))?;
+                writeln!(out, "token: {}", token.expose())?;
+                token
+            }
+        };
+        let endpoint = Endpoint::open(&self.data, self.profile, self.listen, &token).await?;
+        writeln!(out, "serving {}", endpoint.url)?;
+        out.flush()?;
+        endpoint.serve(interrupted()).await
+    }
+}
+
+/// An endpoint that is ready to be served.
+pub(crate) struct Endpoint {
+    /// The base URL: the tenant URL of Entra ID.
+    pub(crate) url: Url,
+    listener: TcpListener,
+    router: Router,
+}
+
+impl Endpoint {
+    /// Opens the database in `folder` and listens.
+    pub(crate) async fn open(
+        folder: &Path,
+        profile: Profile,
+        listen: SocketAddr,
+        token: &Secret,
+    ) -> Result<Self, Failure> {
+        let database = folder.join(DATABASE);
+        let store = SqliteStore::open(&database)
+            .map_err(|error| Failure::because(database.display(), &error))?;
+        let listener = TcpListener::bind(listen)
+            .await
+            .map_err(|error| Failure::because(format_args!("listening on {listen}"), &error))?;
+        let address = listener.local_addr()?;
+        let url = Url::parse(&format!("http://{address}{BASE_PATH}"))
+            .map_err(|error| Failure::because("base URL", &error))?;
+
+        let tenant = TenantId::new(TENANT).map_err(|error| Failure::because("tenant", &error))?;
+        let token = BearerToken::new("client", token, Scope::tenant(tenant))
+            .map_err(|error| Failure::because("token", &error))?;
+        let provider = ServiceProvider::builder(store)
+            .base_url(url.clone())
+            .authenticator(BearerTokens::new([token]))
+            .catalog(profile.catalog())
+            .policy(profile.policy())
+            .rules(profile.rules())
+            .build()
+            .map_err(|error| Failure::because("endpoint", &error))?;
+        let router = Router::new().nest(BASE_PATH, scim2_axum::router(provider));
+        Ok(Self { url, listener, router })
+    }
+
+    /// Serves until `stop` completes, then finishes the requests that are under way.
+    pub(crate) async fn serve(
+        self,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), Failure> {
+        scim2_axum::serve(self.listener, self.router, stop)
+            .await
+            .map_err(|error| Failure::because("serving", &error))
+    }
+}
+
+/// A runtime for a command's work.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::because("runtime", &error))
+}
+
+/// Completes when the process is asked to stop.
+async fn interrupted() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    // Without a handler the process simply ends when it is asked to.
+    let _ = interrupt.await;
+}

@@ -1,0 +1,50 @@
+//! SCIM 2.0 (RFC 7643, RFC 7644, RFC 9865): users and groups, moved between systems.
+//!
+//! This crate gathers the workspace's crates under one name. [`syntax`] and [`core`] are always
+//! there; the others are features, so that an application builds only what it uses.
+//!
+//! ```
+//! use scim2::core::{Policy, Resource, ResourceType};
+//! use scim2::syntax::Filter;
+//!
+//! let filter: Filter = r#"userName sw "b" and active eq true"#.parse()?;
+//! let bound = ResourceType::user().bind(&filter, &Policy::strict())?;
+//! let user: Resource = serde_json::from_str(r#"{"userName": "BJensen", "active": true}"#)?;
+//! assert!(bound.matches(&user));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | feature | module | what it adds |
+//! |---|---|---|
+//! | | `syntax` | filters, attribute paths, PATCH paths |
+//! | | `core` | resources, schemas, validation, filter meaning, PATCH, messages |
+//! | `provider` | `provider` | a service provider over any store |
+//! | `axum` | `axum` | the service provider as an axum router |
+//! | `sqlite` | `sql` | the SQLite store |
+//! | `client` | `client` | a client over any transport |
+//! | `reqwest` | `reqwest` | the transport over reqwest and rustls |
+//! | `vendor` | `vendor` | what Entra ID, Okta and AWS IAM Identity Center send, accept, refuse |
+//! | `sync` | `sync` | makes a target look like a directory |
+//! | `full` | | all of them |
+
+#[cfg(feature = "axum")]
+pub use scim2_axum as axum;
+#[cfg(feature = "client")]
+pub use scim2_client as client;
+pub use scim2_core as core;
+#[cfg(feature = "provider")]
+pub use scim2_provider as provider;
+#[cfg(feature = "reqwest")]
+pub use scim2_reqwest as reqwest;
+#[cfg(feature = "sqlite")]
+pub use scim2_sql as sql;
+#[cfg(feature = "sync")]
+pub use scim2_sync as sync;
+pub use scim2_syntax as syntax;
+#[cfg(feature = "vendor")]
+pub use scim2_vendor as vendor;
+
+/// The README's examples, as tests.
+#[cfg(all(doctest, feature = "full"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
