@@ -73,7 +73,8 @@ impl Profile {
 
     fn rules(self) -> Arc<dyn EndpointRules> {
         match self {
-            Self::Strict | Self::Entra => Arc::new(NoRules),
+            Self::Strict => Arc::new(NoRules),
+            Self::Entra => Arc::new(scim2_vendor::entra::Rules),
             Self::Aws => Arc::new(scim2_vendor::aws::Rules::default()),
         }
     }

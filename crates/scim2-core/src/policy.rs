@@ -94,7 +94,7 @@ impl Policy {
             },
             messages: MessagePolicy { schemas_optional: true, string_lists: true },
             schemas: SchemasPolicy { infer: true, ..SchemasPolicy::default() },
-            projection: ProjectionPolicy { prefer_attributes: true },
+            projection: ProjectionPolicy { prefer_attributes: true, value_paths: true },
             unknown_attributes: UnknownAttributes::Ignore,
             canonical_values: CanonicalValues::Accept,
             primary_keep_first: true,
@@ -324,6 +324,9 @@ pub enum SchemasMismatch {
 pub struct ProjectionPolicy {
     /// Both given: `attributes` counts, instead of 400 (Q09).
     pub prefer_attributes: bool,
+    /// `attributes=emails[type eq "work"]`: a value path stands for its attribute, instead of 400
+    /// (Q10). Microsoft's sample requests have it.
+    pub value_paths: bool,
 }
 
 /// Attributes that no schema of the resource type defines (W03, P36).

@@ -1,6 +1,6 @@
 //! Which attributes an answer carries (RFC 7644 §3.9; `returned` in RFC 7643 §7).
 
-use scim2_syntax::{AttrName, AttrPath, SchemaUri};
+use scim2_syntax::{AttrName, AttrPath, PatchPath, SchemaUri};
 use serde_json::{Map, Value};
 
 use crate::accept::{elements_mut, is_unassigned};
@@ -27,11 +27,29 @@ pub const MAX_NAMES: usize = 1_000;
 /// # Errors
 /// `invalidValue` when something between the commas is not an attribute's name.
 pub fn parse_list(text: &str) -> Result<Vec<AttrPath>, Error> {
+    parse_list_with(text, &Policy::strict())
+}
+
+/// The same under a policy, which may let a value path such as `emails[type eq "work"]` stand for
+/// its attribute ([`value_paths`](crate::policy::ProjectionPolicy::value_paths)).
+///
+/// # Errors
+/// `invalidValue` when something between the commas is not an attribute's name.
+pub fn parse_list_with(text: &str, policy: &Policy) -> Result<Vec<AttrPath>, Error> {
     text.split(',')
         .map(|name| name.trim_matches([' ', '\t', '\r', '\n']))
         .filter(|name| !name.is_empty())
         .map(|name| {
-            name.parse().map_err(|error| {
+            let parsed = name.parse::<AttrPath>();
+            if let (Err(_), true) = (&parsed, policy.projection.value_paths)
+                && let Ok(path) = PatchPath::parse_with(name, &policy.syntax)
+            {
+                return Ok(AttrPath {
+                    sub_attr: path.sub_attr.or(path.attr.sub_attr),
+                    ..path.attr
+                });
+            }
+            parsed.map_err(|error| {
                 Error::invalid_value(format_args!("a list of attributes has a bad name: {error}"))
             })
         })

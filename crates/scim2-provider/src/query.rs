@@ -7,7 +7,7 @@ use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use scim2_core::bind::BoundFilter;
 use scim2_core::list::ListResponse;
-use scim2_core::project::{Projection, parse_list};
+use scim2_core::project::{Projection, parse_list_with};
 use scim2_core::rules::IndexPaging;
 use scim2_core::search::SearchRequest;
 use scim2_core::sort::SortKey;
@@ -160,8 +160,8 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         ty: &ResourceType,
         request: &SearchRequest,
     ) -> Result<Projection, Error> {
-        let attributes = parse_list(&request.attributes.join(","))?;
-        let excluded = parse_list(&request.excluded_attributes.join(","))?;
+        let attributes = parse_list_with(&request.attributes.join(","), &self.policy)?;
+        let excluded = parse_list_with(&request.excluded_attributes.join(","), &self.policy)?;
         ty.projection(&attributes, &excluded, &self.policy)
     }
 }

@@ -9,9 +9,10 @@
 //!
 //! One job sends both dialects, so an endpoint accepts both without being told.
 
-use scim2_core::Policy;
 use scim2_core::catalog::ENTERPRISE_USER_SCHEMA;
 use scim2_core::policy::{ReadOnly, UnknownAttributes, UnmatchedFilter};
+use scim2_core::rules::{EndpointRules, PatchAnswer};
+use scim2_core::{Policy, ResourceType};
 
 use crate::mapping::{AttributeMapping, MappingSource};
 
@@ -31,6 +32,7 @@ use crate::mapping::{AttributeMapping, MappingSource};
 /// | `department` and `manager` at the top of a user, `meta` and `id` in a body | `unknown_attributes`, `patch.read_only` |
 /// | `…:enterprise:2.0User` and `…ADSCIM/2.0/Group` in `schemas` | `schemas.ignore_unknown` |
 /// | text in `profileUrl` that is no URI, `en_US` | `uri_lenient`, `locale_underscore` |
+/// | `attributes=emails[type eq "work"]` | `projection.value_paths` |
 #[must_use]
 pub fn policy() -> Policy {
     let mut policy = Policy::strict();
@@ -52,7 +54,23 @@ pub fn policy() -> Policy {
     policy.unknown_attributes = UnknownAttributes::Ignore;
     policy.uri_lenient = true;
     policy.locale_underscore = true;
+    policy.projection.value_paths = true;
     policy
+}
+
+/// What Entra ID wants of an endpoint beyond the RFCs: a PATCH of a group is answered without a
+/// body, one of a user with the resource
+/// (<https://learn.microsoft.com/en-us/entra/identity/app-provisioning/use-scim-to-provision-users-and-groups>).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rules;
+
+impl EndpointRules for Rules {
+    fn patch_answer(&self, resource_type: &ResourceType) -> PatchAnswer {
+        match resource_type.name() {
+            "Group" => PatchAnswer::NoContent,
+            _ => PatchAnswer::Resource,
+        }
+    }
 }
 
 /// The table that a new application gets for users

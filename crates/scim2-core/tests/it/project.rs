@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use scim2_core::policy::UnknownAttributes;
-use scim2_core::project::{Projection, Written, parse_list};
+use scim2_core::project::{Projection, Written, parse_list, parse_list_with};
 use scim2_core::schema::Schema;
 use scim2_core::{Policy, Resource, ResourceType, ScimType};
 use serde_json::{Map, Value, json};
@@ -161,6 +161,15 @@ fn q10_r44_3_9_05_a_list_has_commas_and_may_have_white_space() {
         let error = parse_list(&format!("userName,{malformed}")).unwrap_err();
         assert_eq!(error.scim_type(), Some(&ScimType::InvalidValue), "{malformed}");
     }
+}
+
+#[test]
+fn q10_a_value_path_stands_for_its_attribute_by_option() {
+    let mut policy = Policy::strict();
+    policy.projection.value_paths = true;
+    let names = parse_list_with(r#"userName,emails[type eq "work"].value"#, &policy).unwrap();
+    assert_eq!(names, parse_list("userName,emails.value").unwrap());
+    assert!(parse_list_with("user name", &policy).is_err());
 }
 
 #[test]

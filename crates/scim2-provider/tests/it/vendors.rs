@@ -1,9 +1,11 @@
 //! What Entra ID and Okta send, as captured and documented: the answer must be the documented one.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use scim2_core::Policy;
+use scim2_core::rules::{EndpointRules, NoRules};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -32,6 +34,7 @@ fn run(case: &Value, server: &Server) -> Result<(), String> {
         .replace("{{currentTime}}", "2027-01-01T00:00:00Z");
     let mut path = path.to_owned();
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let path_is_user = segments.first() == Some(&"Users");
     let mut seed = None;
     let mut body = match (&case["body"], case["body_raw"].as_str()) {
         (Value::Null, Some(raw)) => raw.to_owned(),
@@ -71,8 +74,10 @@ fn run(case: &Value, server: &Server) -> Result<(), String> {
         (_, Value::Null) => status < 300,
         (_, expected) => *expected == status,
     };
-    // A PATCH may be answered 200 where a capture shows 204, and the other way round.
-    let patched = case["method"] == "PATCH" && expect["status"] == 204 && status == 200;
+    // Microsoft's collection has 204 for users, its validator wants 200 and the resource; the
+    // documentation takes both.
+    let patched =
+        path_is_user && case["method"] == "PATCH" && expect["status"] == 204 && status == 200;
     if !accepted && !patched {
         return Err(format!("status {status}: {}", reply.body));
     }
@@ -117,7 +122,7 @@ fn check(after: &Value, pointer: &str, expected: &Value) -> Result<(), String> {
 }
 
 #[track_caller]
-fn run_files(files: &[&str], policy: &Policy, known: &[&str]) {
+fn run_files(files: &[&str], policy: &Policy, rules: &Arc<dyn EndpointRules>, known: &[&str]) {
     let mut failures = Vec::new();
     let mut passed = 0;
     for file in files {
@@ -127,7 +132,8 @@ fn run_files(files: &[&str], policy: &Policy, known: &[&str]) {
             }
             let name = case["name"].as_str().unwrap();
             let known = known.iter().any(|known| name.contains(known));
-            let server = Setup { policy: policy.clone(), ..Setup::default() }.server();
+            let setup = Setup { rules: Some(rules.clone()), ..Setup::default() };
+            let server = Setup { policy: policy.clone(), ..setup }.server();
             match run(&case, &server) {
                 Ok(()) if known => failures.push(format!("{file}: {name}: passes by now")),
                 Ok(()) => passed += 1,
@@ -155,12 +161,10 @@ fn entra_requests_get_the_documented_answer() {
             "entra-postman.json",
         ],
         &scim2_vendor::entra::policy(),
+        &(Arc::new(scim2_vendor::entra::Rules) as Arc<dyn EndpointRules>),
         &[
             // No endpoint of the RFCs, but of Microsoft's sample server.
             "Get ServiceProviderConfig",
-            // A value path is no attribute name (RFC 7644 §3.10, ruling Q10).
-            "Get user attributes",
-            "Get user via attributes filter",
         ],
     );
 }
@@ -170,6 +174,7 @@ fn okta_requests_get_the_documented_answer() {
     run_files(
         &["okta-users.json", "okta-groups.json", "okta-observed.json"],
         &scim2_vendor::okta::policy(),
+        &(Arc::new(NoRules) as Arc<dyn EndpointRules>),
         &[],
     );
 }

@@ -155,8 +155,8 @@ async fn disturbed(steps: &[Snapshot], fault: Fault, nth: u64) -> Vec<String> {
 /// The faults, and how many requests apart they are tried one after the other. The property test
 /// below tries them anywhere.
 const FAULTS: [(Fault, usize); 7] = [
-    (Fault::KilledBefore, 1),
     (Fault::KilledAfter, 1),
+    (Fault::KilledBefore, 2),
     (Fault::AnswerLost, 2),
     (Fault::OneAnswerLost, 3),
     (Fault::Down, 4),
