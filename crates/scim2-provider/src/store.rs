@@ -488,3 +488,15 @@ pub fn has_groups(ty: &ResourceType) -> bool {
             && groups.mutability == Mutability::ReadOnly
     })
 }
+
+/// The singular attributes through which resources of this type refer to others, such as
+/// `manager`, each with the URN of its extension.
+pub fn singular_references(ty: &ResourceType) -> impl Iterator<Item = (Option<&str>, &Attribute)> {
+    let base = ty.schema().attributes.iter().map(|attribute| (None, attribute));
+    let extensions = ty.extensions().iter().flat_map(|extension| {
+        let uri = extension.schema.id.as_str();
+        extension.schema.attributes.iter().map(move |attribute| (Some(uri), attribute))
+    });
+    base.chain(extensions)
+        .filter(|(_, attribute)| !attribute.multi_valued && attribute.is_resource_reference())
+}

@@ -8,11 +8,11 @@ use rusqlite::types::Value as SqlValue;
 use scim2_core::ResourceType;
 use scim2_core::bind::{BoundAttr, BoundFilter, BoundValue};
 use scim2_core::syntax::CompareOp;
-use scim2_provider::store::{has_groups, has_members};
+use scim2_provider::store::{has_groups, has_members, singular_references};
 
 use crate::id;
 use crate::read::Members;
-use crate::shape::{INDEXED, singular_references, unique_path};
+use crate::shape::{INDEXED, unique_path};
 
 /// How many look-ups one query makes at most. Beyond it, every row is a candidate. SQLite takes
 /// 500 terms in a compound SELECT.

@@ -11,13 +11,13 @@ use scim2_core::{Resource, ResourceType};
 use scim2_provider::Scope;
 use scim2_provider::store::{
     Load, Page, Position, Query, QueryResult, SortedPosition, StoreError, Stored,
+    singular_references,
 };
 
 use crate::candidates::{Candidates, members_needed};
 use crate::error::Sqlite;
 use crate::id;
 use crate::read::{COLUMNS, Computed, Kept, Members, Reader, Want};
-use crate::shape::singular_references;
 use crate::threads::Wanted;
 
 /// How many rows are looked at between two looks at whether anybody still waits.

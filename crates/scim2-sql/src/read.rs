@@ -6,12 +6,14 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use scim2_core::etag::Version;
 use scim2_core::{Resource, ResourceType};
 use scim2_provider::Scope;
-use scim2_provider::store::{Load, StoreError, Stored, has_groups, has_members};
+use scim2_provider::store::{
+    Load, StoreError, Stored, has_groups, has_members, singular_references,
+};
 use serde_json::{Map, Value};
 
 use crate::error::Sqlite;
 use crate::id;
-use crate::shape::{container, singular_references};
+use crate::shape::container;
 
 /// The columns of a [`Kept`], of a row called `r`.
 pub(crate) const COLUMNS: &str = "r.pk, r.id, r.version, r.created, r.modified, r.doc";

@@ -3,10 +3,12 @@
 use rusqlite::types::Value as SqlValue;
 use scim2_core::catalog::common_attribute;
 use scim2_core::key::comparison_key;
-use scim2_core::schema::{Attribute, Uniqueness};
+use scim2_core::schema::Uniqueness;
 use scim2_core::syntax::AttrPath;
 use scim2_core::{Policy, Resource, ResourceType};
-use scim2_provider::store::{SecretValue, StoreError, has_groups, has_members, take_secrets};
+use scim2_provider::store::{
+    SecretValue, StoreError, has_groups, has_members, singular_references, take_secrets,
+};
 use serde_json::{Map, Value};
 
 use crate::id;
@@ -94,20 +96,6 @@ impl Member {
         };
         Ok(Some(Self { id: comparison_key(true, &value).into_owned(), element }))
     }
-}
-
-/// The singular attributes through which resources of this type refer to others, such as
-/// `manager`, each with the URN of its extension.
-pub(crate) fn singular_references(
-    ty: &ResourceType,
-) -> impl Iterator<Item = (Option<&str>, &Attribute)> {
-    let base = ty.schema().attributes.iter().map(|attribute| (None, attribute));
-    let extensions = ty.extensions().iter().flat_map(|extension| {
-        let uri = extension.schema.id.as_str();
-        extension.schema.attributes.iter().map(move |attribute| (Some(uri), attribute))
-    });
-    base.chain(extensions)
-        .filter(|(_, attribute)| !attribute.multi_valued && attribute.is_resource_reference())
 }
 
 /// Where a reference is in a document: the attribute's name, after the extension's URN and a

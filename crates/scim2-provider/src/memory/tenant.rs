@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use crate::scope::{ProvisioningDomain, Scope};
 use crate::store::{
     Load, Page, Position, Query, QueryResult, SortedPosition, StoreError, Stored, has_groups,
-    has_members, meta, take_secrets,
+    has_members, meta, singular_references, take_secrets,
 };
 
 /// The resources of one tenant and the ways to find them.
@@ -571,18 +571,6 @@ fn needed(ty: &ResourceType, query: &Query) -> Option<Load> {
     } else {
         None
     }
-}
-
-/// The singular attributes through which resources of this type refer to others, such as
-/// `manager`, each with the URN of its extension.
-fn singular_references(ty: &ResourceType) -> impl Iterator<Item = (Option<&str>, &Attribute)> {
-    let base = ty.schema().attributes.iter().map(|attribute| (None, attribute));
-    let extensions = ty.extensions().iter().flat_map(|extension| {
-        let uri = extension.schema.id.as_str();
-        extension.schema.attributes.iter().map(move |attribute| (Some(uri), attribute))
-    });
-    base.chain(extensions)
-        .filter(|(_, attribute)| !attribute.multi_valued && attribute.is_resource_reference())
 }
 
 /// Whether a reference has a `displayName` that is that of the resource it names.

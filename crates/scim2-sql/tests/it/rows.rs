@@ -33,6 +33,15 @@ fn what_was_stored_comes_back() {
 }
 
 #[test]
+fn r43_7_10_case_is_kept_whether_it_counts_or_not() {
+    let fixture = Fixture::new();
+    let user = fixture.user(json!({"userName": "BJensen", "externalId": "AbC", "title": "GuiDe"}));
+    let found = fixture.get_user(user.id());
+    let texts = ["userName", "externalId", "title"].map(|name| found.text(name));
+    assert_eq!(texts, [Some("BJensen"), Some("AbC"), Some("GuiDe")]);
+}
+
+#[test]
 fn r43_3_1_05_ids_are_unique_over_all_types() {
     let fixture = Fixture::new();
     let user = fixture.user(json!({"userName": "babs"}));
