@@ -283,12 +283,16 @@ impl<T: Transport> Correlator<'_, T> {
         if self.target.members_readable() == MembersReadable::No {
             return Ok(());
         }
-        let reads = groups.iter().filter_map(|group| {
-            let id = state.link(ObjectKind::Group, group)?.id.clone();
-            Some(async move {
-                let members = members(self.client, self.target, &id).await?;
-                Ok::<_, ClientError>((group.clone(), members))
+        // Owned, so that the futures may move to another thread.
+        let linked: Vec<(SourceId, ResourceId)> = groups
+            .iter()
+            .filter_map(|group| {
+                Some((group.clone(), state.link(ObjectKind::Group, group)?.id.clone()))
             })
+            .collect();
+        let reads = linked.into_iter().map(|(group, id)| async move {
+            let members = members(self.client, self.target, &id).await?;
+            Ok::<_, ClientError>((group, members))
         });
         let read: Vec<_> =
             stream::iter(reads).buffer_unordered(self.concurrency).try_collect().await?;
@@ -520,6 +524,7 @@ fn doubtful(
     state: &State,
     unlinked: &[SourceId],
 ) -> Vec<(SourceId, BTreeMap<String, Known>)> {
+    let unlinked: BTreeSet<&SourceId> = unlinked.iter().collect();
     state
         .doubtful()
         .filter(|(doubtful_kind, source, _)| *doubtful_kind == kind && !unlinked.contains(source))

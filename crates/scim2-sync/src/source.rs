@@ -210,6 +210,7 @@ impl Snapshot {
     /// in full, or names a member that does not exist. The snapshot is then as it was.
     pub fn apply(&mut self, delta: Delta) -> Result<(), SourceError> {
         self.check(&delta)?;
+        let mut gone = BTreeSet::new();
         for (id, change) in delta.users {
             match change {
                 Change::Upsert(changed) => {
@@ -218,10 +219,8 @@ impl Snapshot {
                 }
                 Change::Removed(removal) => {
                     self.users.remove(&id);
-                    for user in self.users.values_mut() {
-                        user.manager.take_if(|manager| *manager == id);
-                    }
-                    self.forget(id, removal);
+                    self.removed.insert(id.clone(), removal);
+                    gone.insert(id);
                 }
             }
         }
@@ -235,9 +234,19 @@ impl Snapshot {
                 Change::Removed(removal) => {
                     self.groups.remove(&id);
                     self.memberships.remove(&id);
-                    self.forget(id, removal);
+                    self.removed.insert(id.clone(), removal);
+                    gone.insert(id);
                 }
             }
+        }
+        if !gone.is_empty() {
+            for user in self.users.values_mut() {
+                user.manager.take_if(|manager| gone.contains(manager));
+            }
+            for members in self.memberships.values_mut() {
+                members.direct.retain(|member| !gone.contains(member));
+            }
+            self.assignments.retain(|_, principal| !gone.contains(principal));
         }
         for (group, member, change) in delta.memberships {
             let members = &mut self.memberships.entry(group).or_default().direct;
@@ -310,14 +319,6 @@ impl Snapshot {
             }
         }
         Ok(())
-    }
-
-    fn forget(&mut self, id: SourceId, removal: Removal) {
-        for members in self.memberships.values_mut() {
-            members.direct.remove(&id);
-        }
-        self.assignments.retain(|_, principal| *principal != id);
-        self.removed.insert(id, removal);
     }
 }
 

@@ -82,6 +82,13 @@ pub(crate) struct EscrowKey {
     pub(crate) member: Option<ResourceId>,
 }
 
+impl EscrowKey {
+    /// Whether both are about the same object.
+    fn is_about(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.source == other.source
+    }
+}
+
 /// What is remembered between cycles.
 ///
 /// ```
@@ -603,12 +610,19 @@ impl State {
         if let Some(gone) = self.links.remove(&key) {
             self.by_id.remove(&(kind, gone.id.clone()));
             // The target takes a deleted user out of its groups.
-            for link in self.links.values_mut() {
+            let groups = (ObjectKind::Group, SourceId::from(""))..;
+            for (_, link) in self.links.range_mut(groups) {
                 link.members.remove(&gone.id);
             }
         }
         let (kind, source) = key;
-        self.escrow.retain(|key, _| key.kind != kind || key.source != source);
+        let first = EscrowKey { kind, source, member: None };
+        let settled = self.escrow.range(first.clone()..).map(|(key, _)| key);
+        let settled: Vec<EscrowKey> =
+            settled.take_while(|key| key.is_about(&first)).cloned().collect();
+        for key in settled {
+            self.escrow.remove(&key);
+        }
     }
 }
 

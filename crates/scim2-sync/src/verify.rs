@@ -329,15 +329,21 @@ impl Verifier<'_> {
             return Ok(());
         }
         let target = &self.target;
-        let groups = self.desired.groups.keys().filter_map(|source| {
-            let group = self.found.get(&(ObjectKind::Group, source.clone()))?;
-            let id = ResourceId::from(group.id()?);
-            Some(async move {
-                let held = members(client, target, &id).await?;
-                Ok::<_, ClientError>((source.clone(), id, held))
+        // Owned, so that the futures may move to another thread.
+        let groups: Vec<(SourceId, ResourceId)> = self
+            .desired
+            .groups
+            .keys()
+            .filter_map(|source| {
+                let group = self.found.get(&(ObjectKind::Group, source.clone()))?;
+                Some((source.clone(), group.id()?.into()))
             })
+            .collect();
+        let reads = groups.into_iter().map(|(source, id)| async move {
+            let held = members(client, target, &id).await?;
+            Ok::<_, ClientError>((source, id, held))
         });
-        let held: Vec<_> = stream::iter(groups).buffer_unordered(CONCURRENCY).try_collect().await?;
+        let held: Vec<_> = stream::iter(reads).buffer_unordered(CONCURRENCY).try_collect().await?;
         let mut held: BTreeMap<SourceId, (ResourceId, BTreeSet<ResourceId>)> =
             held.into_iter().map(|(source, id, held)| (source, (id, held))).collect();
         for (source, group) in &self.desired.groups {

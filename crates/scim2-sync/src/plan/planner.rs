@@ -16,11 +16,16 @@ use crate::problem::{ErrorCode, Problem};
 use crate::source::{ObjectKind, Removal, SourceId};
 use crate::state::{EscrowKey, Fingerprint, Link};
 
+/// Why an account that is still in scope is switched off.
+const DISABLED: &str = "the account is disabled in the source";
+
 pub(super) struct Planner<'a> {
     input: &'a PlanInput<'a>,
     plan: Plan,
     /// Users that this plan creates.
     creating: BTreeSet<&'a SourceId>,
+    /// Groups that this plan creates, and where in the plan.
+    creating_groups: BTreeMap<&'a SourceId, usize>,
     /// Objects that this plan deletes.
     deleting: BTreeSet<(ObjectKind, &'a SourceId)>,
     by_id: BTreeMap<&'a ResourceId, &'a SourceId>,
@@ -32,6 +37,7 @@ impl<'a> Planner<'a> {
             input,
             plan: Plan::default(),
             creating: BTreeSet::new(),
+            creating_groups: BTreeMap::new(),
             deleting: BTreeSet::new(),
             by_id: input.state.links(ObjectKind::User).map(|(s, l)| (&l.id, s)).collect(),
         }
@@ -84,17 +90,19 @@ impl<'a> Planner<'a> {
             self.act(kind, source, reason.to_owned(), Action::Delete, digest);
             return;
         }
-        let off = Value::Bool(false);
+        self.switch_off(source, link, reason);
+    }
+
+    /// Switches an account off, unless it is off already.
+    fn switch_off(&mut self, source: &'a SourceId, link: &Link, reason: &str) {
+        let kind = ObjectKind::User;
         if !self.input.mapping.users.writes("active") {
             self.skip(kind, source, SkipReason::NoSwitch);
-            return;
+        } else if !self.holds(link, "active", &Value::Bool(false)) {
+            let changes = switch_off();
+            let digest = changes.digest(self.input.state);
+            self.act(kind, source, reason.to_owned(), Action::Disable(changes), digest);
         }
-        if self.holds(link, "active", &off) {
-            return;
-        }
-        let changes = switch_off();
-        let digest = changes.digest(self.input.state);
-        self.act(kind, source, reason.to_owned(), Action::Disable(changes), digest);
     }
 
     /// Objects in scope.
@@ -106,8 +114,14 @@ impl<'a> Planner<'a> {
         order.sort_by_key(|(source, object)| (object.depth, *source));
         for (source, object) in order {
             let link = input.state.link(kind, source);
-            let digest = input.state.create_digest(&object.mapped);
-            let reject = |planner: &mut Self, problem: Problem, digest: Fingerprint| {
+            let reject = |planner: &mut Self, problem: Problem| {
+                if let Some(link) = link.filter(|_| !object.active) {
+                    // Nothing may stand in the way of switching an account off; once it is, the
+                    // rest can wait.
+                    planner.switch_off(source, link, DISABLED);
+                    return;
+                }
+                let digest = input.state.create_digest(&object.mapped);
                 if planner.put_off(kind, source, &digest) {
                     return;
                 }
@@ -131,13 +145,13 @@ impl<'a> Planner<'a> {
                     "correct the value in the source, or the mapping",
                 )
                 .attribute(&problem.attribute);
-                reject(self, problem, digest);
+                reject(self, problem);
                 continue;
             }
             let duplicate = duplicates.get(source);
             if let Some(duplicate) = duplicate.filter(|duplicate| duplicate.matching) {
                 // The target's object could not be told apart from the other one's.
-                reject(self, duplicate.problem(), digest);
+                reject(self, duplicate.problem());
                 continue;
             }
             let duplicate = duplicate.map(Duplicate::problem);
@@ -148,11 +162,11 @@ impl<'a> Planner<'a> {
                         if conflict.holder.as_ref().is_some_and(|h| self.makes_way(kind, h)) {
                             self.plan.deferred.insert((kind, source.clone()));
                         } else {
-                            reject(self, conflict.problem.clone(), digest);
+                            reject(self, conflict.problem.clone());
                         }
                         continue;
                     }
-                    self.create(kind, source, object, duplicate, digest);
+                    self.create(kind, source, object, duplicate);
                 }
             }
         }
@@ -180,8 +194,8 @@ impl<'a> Planner<'a> {
         source: &'a SourceId,
         object: &DesiredObject,
         duplicate: Option<Problem>,
-        digest: Fingerprint,
     ) {
+        let digest = self.input.state.create_digest(&object.mapped);
         let mapper = self.input.mapping.of(kind);
         let resource = object.resource(mapper);
         let mut problems = self.input.target.check_create(mapper.resource_type(), &resource);
@@ -192,10 +206,12 @@ impl<'a> Planner<'a> {
             members: Vec::new(),
         };
         let reason = object.reason.to_string();
-        if self.act_checked(kind, source, reason, action, digest, problems)
-            && kind == ObjectKind::User
-        {
-            self.creating.insert(source);
+        let at = self.plan.actions.len();
+        if self.act_checked(kind, source, reason, action, digest, problems) {
+            match kind {
+                ObjectKind::User => drop(self.creating.insert(source)),
+                ObjectKind::Group => drop(self.creating_groups.insert(source, at)),
+            }
         }
     }
 
@@ -228,7 +244,7 @@ impl<'a> Planner<'a> {
             // the rest would be refused.
             let changes = if problems.is_empty() { changes } else { switch_off() };
             let digest = changes.digest(self.input.state);
-            let reason = "the account is disabled in the source".to_owned();
+            let reason = DISABLED.to_owned();
             self.act(kind, source, reason, Action::Disable(changes), digest);
             return;
         }
@@ -295,13 +311,8 @@ impl<'a> Planner<'a> {
     fn first_members(&mut self, group: &'a SourceId, object: &DesiredObject, wanted: &[&SourceId]) {
         let at_once = self.input.target.members_per_request().min(wanted.len());
         let (first, rest) = wanted.split_at_checked(at_once).unwrap_or((wanted, &[]));
-        let Some(planned) = self.plan.actions.iter_mut().find(|planned| {
-            planned.kind == ObjectKind::Group
-                && planned.source == *group
-                && matches!(planned.action, Action::Create { .. })
-        }) else {
-            return;
-        };
+        let at = self.creating_groups.get(group);
+        let Some(planned) = at.and_then(|at| self.plan.actions.get_mut(*at)) else { return };
         if let Action::Create { members, .. } = &mut planned.action {
             *members = first.iter().copied().cloned().collect();
         }
@@ -322,19 +333,17 @@ impl<'a> Planner<'a> {
         }
         let id_of = |source: &SourceId| Some(&input.state.link(ObjectKind::User, source)?.id);
         let wanted_ids: BTreeSet<&ResourceId> = wanted.iter().copied().filter_map(id_of).collect();
-        let waits = |planner: &Self, member: &ResourceId, joins: bool| {
-            let key = EscrowKey {
-                kind: ObjectKind::Group,
-                source: group.clone(),
-                member: Some(member.clone()),
-            };
-            planner.waits(&key, &input.state.member_digest(joins)).is_some()
+        let (joining, leaving) =
+            (input.state.member_digest(true), input.state.member_digest(false));
+        let waits = |planner: &Self, member: &ResourceId, digest: &Fingerprint| {
+            let key = EscrowKey { member: Some(member.clone()), ..key.clone() };
+            planner.waits(&key, digest).is_some()
         };
         let add = wanted
             .iter()
             .copied()
             .filter(|source| match id_of(source) {
-                Some(id) => !link.has_member(id) && !waits(self, id, true),
+                Some(id) => !link.has_member(id) && !waits(self, id, &joining),
                 None => true,
             })
             .cloned()
@@ -345,7 +354,7 @@ impl<'a> Planner<'a> {
             // with them.
             remove = link
                 .possible_members()
-                .filter(|id| !wanted_ids.contains(id) && !waits(self, id, false))
+                .filter(|id| !wanted_ids.contains(id) && !waits(self, id, &leaving))
                 .filter(|id| {
                     self.by_id
                         .get(id)

@@ -321,6 +321,16 @@ async fn a_token_that_is_refused_midway_stops_the_job() {
     assert_eq!(emulator.requests(), 6);
 }
 
+#[test]
+fn a_cycle_can_run_on_any_thread() {
+    fn is_send<T: Send>(_: T) {}
+    let emulator = Emulator::aws();
+    let mut engine = engine(&emulator);
+    is_send(engine.run_cycle(CycleKind::Initial, &small(1)));
+    is_send(engine.plan(CycleKind::Initial, &small(1)));
+    is_send(engine.verify(&small(1)));
+}
+
 #[tokio::test]
 async fn a_plan_is_shown_without_anything_being_done() {
     let emulator = Emulator::aws();

@@ -164,6 +164,19 @@ async fn a_disabled_account_is_not_created() {
 }
 
 #[tokio::test]
+async fn sec_15_an_account_that_cannot_be_told_apart_is_switched_off_all_the_same() {
+    let (emulator, mut engine, mut snapshot) = provisioned(3).await;
+    set(&mut snapshot, "u1", "accountEnabled", false);
+    set(&mut snapshot, "u1", "userPrincipalName", "u0@example.com");
+    let report = engine.run_cycle(CycleKind::Incremental, &snapshot).await.unwrap();
+    assert_eq!((report.disabled, report.failed), (1, 0), "{report}");
+    let user = target_user(&emulator, "u1@example.com").await.unwrap();
+    assert_eq!(user.get("active"), Some(&false.into()));
+    let report = engine.run_cycle(CycleKind::Incremental, &snapshot).await.unwrap();
+    assert!(report.is_quiet() && report.requests == 1, "{report}");
+}
+
+#[tokio::test]
 async fn sec_15_an_account_is_switched_off_even_if_the_rest_would_be_refused() {
     let (emulator, mut engine, mut snapshot) = provisioned(2).await;
     set(&mut snapshot, "u0", "accountEnabled", false);
