@@ -12,6 +12,7 @@ use std::io::{self, Write};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::Value;
+use serde_with::skip_serializing_none;
 
 use crate::problem::Problem;
 use crate::source::ObjectKind;
@@ -158,15 +159,14 @@ impl System {
 }
 
 /// An object in one of the systems.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Identity {
     /// Its id there; none if it is not there.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// What people call it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
     /// `User` or `Group`.
     pub identity_type: &'static str,
@@ -183,6 +183,7 @@ impl Identity {
 }
 
 /// How it ended.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -190,7 +191,6 @@ pub struct StatusInfo {
     /// Success, failure, or something between.
     pub status: LogStatus,
     /// What went wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub error_information: Option<ErrorInformation>,
 }
 
@@ -210,6 +210,7 @@ pub enum LogStatus {
 }
 
 /// What went wrong, and what to do.
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -221,21 +222,16 @@ pub struct ErrorInformation {
     /// What happened.
     pub reason: String,
     /// The target's own words.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub additional_details: Option<String>,
     /// What to do.
     pub recommended_action: String,
     /// The attribute at fault.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub attribute: Option<String>,
     /// What was found.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<String>,
     /// What the target takes.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed: Option<String>,
     /// The HTTP status.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub http_status: Option<u16>,
 }
 
