@@ -1,6 +1,8 @@
 //! Filters made by a program.
 
-use scim2_syntax::{AttrName, AttrPath, CompareOp, CompareValue, Expr, Filter, ParseErrorKind};
+use scim2_syntax::{
+    AttrName, AttrPath, CompareOp, CompareValue, Expr, Filter, Fold, ParseErrorKind,
+};
 
 #[track_caller]
 fn builds(filter: Filter, text: &str) {
@@ -128,4 +130,97 @@ fn leaves_and_paths_are_counted_and_listed() {
     let Expr::And(mut terms) = filter.expr() else { panic!("not an and") };
     let second = terms.nth(1).unwrap();
     assert_eq!((second.leaves(), second.depth(), second.attr_paths().count()), (2, 1, 2));
+}
+
+#[test]
+fn parts_differ_by_their_root_and_by_what_is_below() {
+    let filter = |text: &str| text.parse::<Filter>().unwrap();
+    assert_ne!(filter("not (a pr)").as_ref(), filter("x[a pr]").as_ref());
+    assert_ne!(filter("not (a pr)").as_ref(), filter("not (b pr)").as_ref());
+    assert_ne!(filter("a pr and b pr").as_ref(), filter("a pr or b pr").as_ref());
+    assert_ne!(filter("a pr").as_ref(), filter("a pr and b pr").as_ref());
+    // The same part at two places of one filter.
+    let twice = filter("x[a pr or b pr] and (a pr or b pr) and c pr");
+    let Expr::And(mut terms) = twice.expr() else { panic!("not an and") };
+    let (first, second) = (terms.next().unwrap(), terms.next().unwrap());
+    let Expr::ValuePath { filter: inside, .. } = first.expr() else { panic!("no brackets") };
+    assert_eq!(inside, second);
+    assert_ne!(first, second);
+}
+
+#[test]
+fn debug_shows_filters() {
+    let filter: Filter = "x[a pr] or b pr".parse().unwrap();
+    assert_eq!(format!("{filter:?}"), "Filter(x[a pr] or b pr)");
+    let Expr::Or(terms) = filter.expr() else { panic!("not an or") };
+    assert_eq!(format!("{terms:?}"), "[Filter(x[a pr]), Filter(b pr)]");
+    assert!(format!("{:?}", filter.attr_paths()).contains("AttrPath(x)"));
+    assert_eq!(format!("{:?}", "a.b".parse::<AttrPath>().unwrap()), "AttrPath(a.b)");
+}
+
+/// Writes down each call.
+#[derive(Default)]
+struct Calls(Vec<String>);
+
+impl<'a> Fold<'a> for Calls {
+    type Output = usize;
+    type Error = String;
+
+    fn present(&mut self, path: &'a AttrPath) -> Result<usize, String> {
+        if path.name == "refused" {
+            return Err(format!("{path} is refused"));
+        }
+        self.0.push(format!("{path} pr"));
+        Ok(1)
+    }
+    fn compare(
+        &mut self,
+        path: &'a AttrPath,
+        op: CompareOp,
+        value: &'a CompareValue,
+    ) -> Result<usize, String> {
+        self.0.push(format!("{path} {op} {value}"));
+        Ok(1)
+    }
+    fn and(&mut self, terms: Vec<usize>) -> Result<usize, String> {
+        self.0.push(format!("and {}", terms.len()));
+        Ok(terms.iter().sum())
+    }
+    fn or(&mut self, terms: Vec<usize>) -> Result<usize, String> {
+        self.0.push(format!("or {}", terms.len()));
+        Ok(terms.iter().sum())
+    }
+    fn not(&mut self, inner: usize) -> Result<usize, String> {
+        self.0.push("not".to_owned());
+        Ok(inner)
+    }
+    fn enter(&mut self, path: &'a AttrPath) -> Result<(), String> {
+        self.0.push(format!("{path}["));
+        Ok(())
+    }
+    fn value_path(&mut self, path: &'a AttrPath, inner: usize) -> Result<usize, String> {
+        self.0.push(format!("]{path}"));
+        Ok(inner)
+    }
+}
+
+#[test]
+fn a_fold_meets_parts_in_order_and_knows_the_brackets() {
+    let filter: Filter =
+        "a pr and x[b eq 1 or not (c pr)] and (d pr or y[e pr]) and f pr".parse().unwrap();
+    let mut calls = Calls::default();
+    assert_eq!(filter.fold(&mut calls), Ok(6));
+    let wanted = [
+        "a pr", "x[", "b eq 1", "c pr", "not", "or 2", "]x", "d pr", "y[", "e pr", "]y", "or 2",
+        "f pr", "and 4",
+    ];
+    assert_eq!(calls.0, wanted);
+}
+
+#[test]
+fn a_fold_stops_at_the_first_error() {
+    let filter: Filter = "a pr and refused pr and b pr".parse().unwrap();
+    let mut calls = Calls::default();
+    assert_eq!(filter.fold(&mut calls), Err("refused is refused".to_owned()));
+    assert_eq!(calls.0, ["a pr"]);
 }
