@@ -58,14 +58,11 @@ impl Demo {
 
     async fn demonstrate(&self, screen: &mut Screen<'_>) -> Result<(), Failure> {
         let started = Instant::now();
-        let folder = tempfile::Builder::new()
-            .prefix("scim-demo-")
-            .tempdir()
-            .map_err(|error| Failure::because("temporary folder", &error))?
-            .keep();
+        let folder =
+            private_folder().map_err(|error| Failure::because("temporary folder", &error))?;
         let source = match &self.source {
             Some(source) => source.clone(),
-            None => unpack(&folder)?,
+            None => unpack(folder.path())?,
         };
 
         screen.heading("The directory")?;
@@ -74,6 +71,8 @@ impl Demo {
             directory.read_full().map_err(|error| Failure::because("the source", &error))?;
         let delta =
             directory.read_changes().map_err(|error| Failure::because("the source", &error))?;
+        // From here on there is something to look at afterwards.
+        let folder = folder.keep();
         screen.line(format_args!(
             "{}: {} users, {} groups, {} assignments",
             source.display(),
@@ -85,7 +84,7 @@ impl Demo {
         screen.heading("The endpoint")?;
         let token = generate_token().map_err(|error| Failure::because("token", &error))?;
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let endpoint = Endpoint::open(&folder, Profile::Aws, anywhere, &token).await?;
+        let endpoint = Endpoint::open(&folder, Profile::Aws, anywhere, None, &token).await?;
         let url = endpoint.url.clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(endpoint.serve(async {
@@ -182,6 +181,18 @@ impl Demo {
 fn mapping(users: &[scim2_vendor::mapping::AttributeMapping]) -> Result<Mapping, Failure> {
     Mapping::for_catalog(&aws::catalog(), users, &entra::group_mapping())
         .map_err(|error| Failure::because("mapping", &error))
+}
+
+/// A new folder that nobody else can look into: the log holds people's data.
+fn private_folder() -> std::io::Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("scim-demo-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(fs::Permissions::from_mode(0o700));
+    }
+    builder.tempdir()
 }
 
 /// Writes the shipped directory to where it can be looked at.
@@ -300,18 +311,27 @@ fn summary(
 ) -> Result<(), Failure> {
     screen.heading("Summary")?;
     screen.line(format_args!(
-        "{:>7} {:>7} {:>8} {:>7} {:>7} {:>6} {:>8} {:>7}",
-        "created", "updated", "disabled", "deleted", "skipped", "failed", "requests", "time"
+        "{:>7} {:>7} {:>8} {:>7} {:>7} {:>6} {:>7} {:>8} {:>7}",
+        "created",
+        "updated",
+        "disabled",
+        "deleted",
+        "skipped",
+        "failed",
+        "waiting",
+        "requests",
+        "time"
     ))?;
     for (title, report) in cycles {
         screen.line(format_args!(
-            "{:>7} {:>7} {:>8} {:>7} {:>7} {:>6} {:>8} {:>5.2} s  {title}",
+            "{:>7} {:>7} {:>8} {:>7} {:>7} {:>6} {:>7} {:>8} {:>5.2} s  {title}",
             report.created,
             report.updated,
             report.disabled,
             report.deleted,
             report.skipped,
             report.failed,
+            report.waiting,
             report.requests,
             report.duration.as_secs_f64()
         ))?;

@@ -45,7 +45,10 @@ impl FilterCommand {
         match &self.action {
             Action::Check(input) => {
                 let filter = input.parse()?;
-                writeln!(out, "a filter with {} comparisons", filter.leaves())?;
+                match filter.leaves() {
+                    1 => writeln!(out, "a filter with 1 comparison")?,
+                    leaves => writeln!(out, "a filter with {leaves} comparisons")?,
+                }
             }
             Action::Fmt(input) => writeln!(out, "{}", input.parse()?)?,
             Action::Explain(input) => writeln!(out, "{}", input.parse()?.explain())?,

@@ -36,6 +36,11 @@ pub(crate) struct Serve {
     /// The address to listen on.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// The URL by which clients reach the endpoint, such as `https://scim.example.com/scim/v2`
+    /// behind a proxy that ends TLS. Its path does not change where the endpoint is served.
+    /// Without it, locations name the address that is listened on.
+    #[arg(long, value_name = "URL")]
+    base_url: Option<Url>,
     /// The bearer token that clients must send. Without it one is made and printed.
     #[arg(long, value_name = "TOKEN", env = "SCIM_TOKEN", hide_env_values = true)]
     token: Option<Token>,
@@ -95,16 +100,22 @@ impl Serve {
     async fn serve(&self, out: &mut dyn Write) -> Result<(), Failure> {
         std::fs::create_dir_all(&self.data)
             .map_err(|error| Failure::because(self.data.display(), &error))?;
-        let token = match &self.token {
-            Some(token) => token.clone(),
-            None => {
-                let token = generate_token().map_err(|error| Failure::because("token", &error))?;
-                writeln!(out, "token: {}", token.expose())?;
-                token
-            }
+        let (token, made) = match &self.token {
+            Some(token) => (token.clone(), false),
+            None => (generate_token().map_err(|error| Failure::because("token", &error))?, true),
         };
-        let endpoint = Endpoint::open(&self.data, self.profile, self.listen, &token).await?;
+        let endpoint =
+            Endpoint::open(&self.data, self.profile, self.listen, self.base_url.clone(), &token)
+                .await?;
+        if made {
+            writeln!(out, "token: {}", token.expose())?;
+        }
         writeln!(out, "serving {}", endpoint.url)?;
+        if !self.listen.ip().is_loopback() {
+            tracing::warn!(
+                "tokens and personal data travel in the clear: put a proxy that ends TLS in front"
+            );
+        }
         out.flush()?;
         endpoint.serve(interrupted()).await
     }
@@ -119,11 +130,13 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Opens the database in `folder` and listens.
+    /// Opens the database in `folder` and listens. Locations begin with `base_url`, or with the
+    /// address that is listened on.
     pub(crate) async fn open(
         folder: &Path,
         profile: Profile,
         listen: SocketAddr,
+        base_url: Option<Url>,
         token: &Secret,
     ) -> Result<Self, Failure> {
         let database = folder.join(DATABASE);
@@ -133,8 +146,11 @@ impl Endpoint {
             .await
             .map_err(|error| Failure::because(format_args!("listening on {listen}"), &error))?;
         let address = listener.local_addr()?;
-        let url = Url::parse(&format!("http://{address}{BASE_PATH}"))
-            .map_err(|error| Failure::because("base URL", &error))?;
+        let url = match base_url {
+            Some(url) => url,
+            None => Url::parse(&format!("http://{address}{BASE_PATH}"))
+                .map_err(|error| Failure::because("base URL", &error))?,
+        };
 
         let tenant = TenantId::new(TENANT).map_err(|error| Failure::because("tenant", &error))?;
         let token = BearerToken::new("client", token, Scope::tenant(tenant))

@@ -25,7 +25,10 @@ impl Vectors {
             });
         let report = vectors::run(&self.paths, &options)
             .map_err(|error| Failure::because("vectors", &error))?;
-        writeln!(out, "{report}")?;
-        if report.failed > 0 { Err(Failure::Told) } else { Ok(()) }
+        write!(out, "{report}")?;
+        if report.passed + report.failed + report.dubious == 0 {
+            return Err(Failure::Because("there are no vectors here".to_owned()));
+        }
+        if report.is_success() { Ok(()) } else { Err(Failure::Told) }
     }
 }

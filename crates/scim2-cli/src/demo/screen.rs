@@ -32,9 +32,17 @@ impl<'o> Screen<'o> {
         self.out.flush()
     }
 
-    /// Writes a line.
+    /// Writes a line. What the source calls people comes from outside: control characters are
+    /// shown and not obeyed.
     pub(crate) fn line(&mut self, line: impl fmt::Display) -> io::Result<()> {
-        writeln!(self.out, "{line}")?;
+        for c in line.to_string().chars() {
+            if c.is_control() {
+                write!(self.out, "{}", c.escape_unicode())?;
+            } else {
+                write!(self.out, "{c}")?;
+            }
+        }
+        writeln!(self.out)?;
         self.out.flush()
     }
 

@@ -14,9 +14,6 @@ pub(super) struct Suite<'a> {
 
 pub(super) type Case = Map<String, Value>;
 
-/// Runs one case.
-pub(super) type Check = fn(&Suite<'_>, &Case) -> Result<(), Mismatch>;
-
 /// A case that did not come out as expected.
 #[derive(Debug)]
 pub(super) struct Mismatch {

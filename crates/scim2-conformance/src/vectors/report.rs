@@ -76,13 +76,18 @@ impl Report {
         let dubious = match dubious {
             Some(Value::String(reason)) => Some(reason.clone()),
             Some(Value::Bool(true)) => Some("marked so".to_owned()),
-            _ => options.expected.reason(file, id).map(|reason| format!("known: {reason}")),
+            _ => options.expected.reason(case).map(|reason| format!("known: {reason}")),
         };
         match dubious {
             Some(_) => self.dubious += 1,
             None => self.failed += 1,
         }
-        let subject = ["filter", "path", "ops", "request"].iter().find_map(|name| case.get(name));
+        let names: &[&str] = if case.get("direction").is_some() {
+            &["name"]
+        } else {
+            &["filter", "path", "ops", "title", "request", "id"]
+        };
+        let subject = names.iter().find_map(|name| case.get(name));
         self.disagreements.push(Disagreement {
             file: file.to_owned(),
             case: id.to_owned(),

@@ -3,3 +3,4 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may what helps it")]
 
 mod vectors;
+mod captures;
