@@ -24,6 +24,9 @@ pub struct CycleReport {
     pub skipped: usize,
     /// Objects that something failed with.
     pub failed: usize,
+    /// Objects that failed in a cycle before, and are tried again when they change or their wait
+    /// is over.
+    pub waiting: usize,
     /// Objects that were found in the target and linked.
     pub matched: usize,
     /// Members added to groups, those with which groups were created included.
@@ -53,14 +56,15 @@ impl fmt::Display for CycleReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "created {}, updated {}, disabled {}, deleted {}, skipped {}, failed {}; \
-             {} requests in {:.2} s",
+            "created {}, updated {}, disabled {}, deleted {}, skipped {}, failed {}, \
+             waiting after failures {}; {} requests in {:.2} s",
             self.created,
             self.updated,
             self.disabled,
             self.deleted,
             self.skipped,
             self.failed,
+            self.waiting,
             self.requests,
             self.duration.as_secs_f64()
         )

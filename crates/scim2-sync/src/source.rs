@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub mod graph;
+mod json;
 
 pub use graph::GraphDirectory;
 

@@ -15,7 +15,7 @@ use crate::guard::Held;
 use crate::log::{
     ErrorInformation, Identity, LogAction, LogEntry, LogStatus, ModifiedProperty, StatusInfo, Step,
 };
-use crate::plan::{Action, Changes, Planned, Rejected, Skipped};
+use crate::plan::{Action, Changes, Planned, Rejected, SkipReason, Skipped};
 use crate::problem::{ErrorCode, Problem};
 use crate::report::{CycleReport, Failure};
 use crate::source::{ObjectKind, SourceId};
@@ -213,7 +213,9 @@ impl<T: Transport> Cycle<'_, T> {
     }
 
     pub(super) fn skipped(&mut self, skipped: Vec<Skipped>) -> Result<(), Stop> {
-        self.report.skipped = skipped.len();
+        let waits = |skipped: &&Skipped| matches!(skipped.reason, SkipReason::Waiting(_));
+        self.report.waiting = skipped.iter().filter(waits).count();
+        self.report.skipped = skipped.len() - self.report.waiting;
         if self.kind == CycleKind::Incremental {
             // The cycle that skipped them first has said so.
             return Ok(());

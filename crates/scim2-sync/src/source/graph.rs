@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::json::Unambiguous;
 use super::{
     Change, ChangedObject, Coverage, Delta, DirectorySource, MemberChange, Members, ObjectKind,
     Origin, Removal, Snapshot, SourceError, SourceId, SourceObject,
@@ -509,9 +510,14 @@ fn read_object(file: &Path) -> Result<Map<String, Value>, SourceError> {
         return Err(SourceError::new(file, problem));
     }
     let bytes = std::fs::read(file).map_err(cannot)?;
-    match serde_json::from_slice(&bytes) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(other) => Err(SourceError::new(file, expected("an object with `value`", &other))),
+    // Exports from Windows begin with a byte order mark.
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    match serde_json::from_slice(text) {
+        Ok(Unambiguous(Value::Object(object))) => Ok(object),
+        Ok(Unambiguous(other)) => {
+            Err(SourceError::new(file, expected("an object with `value`", &other)))
+        }
+        Err(error) if error.is_data() => Err(SourceError::new(file, error)),
         Err(error) => Err(SourceError::new(file, format!("is not JSON: {error}"))),
     }
 }

@@ -293,3 +293,21 @@ fn files_that_are_not_there_are_named() {
     let error = GraphDirectory::new(Path::new("/nonexistent")).read_full().unwrap_err();
     assert!(error.to_string().starts_with("/nonexistent/users.json: cannot be read"), "{error}");
 }
+
+#[test]
+fn what_is_said_twice_is_named_with_its_place() {
+    let files = Files::new();
+    let users = files.0.path().join("users.json");
+    std::fs::write(&users, "{\"value\": [{\"id\": \"u1\",\n\"id\": \"u2\"}]}").unwrap();
+    assert_eq!(files.error(), "users.json: `id` is given twice at line 2 column 4");
+}
+
+#[test]
+fn a_byte_order_mark_is_skipped() {
+    let files = Files::new();
+    let users = files.0.path().join("users.json");
+    let mut text = b"\xef\xbb\xbf".to_vec();
+    text.extend(std::fs::read(&users).unwrap());
+    std::fs::write(&users, text).unwrap();
+    GraphDirectory::new(files.0.path()).read_full().unwrap();
+}
