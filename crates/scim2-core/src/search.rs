@@ -58,8 +58,9 @@ impl SearchRequest {
     /// Reads the query string of a URL, without its `?`.
     ///
     /// It is decoded as form data: `+` is a space (ruling F35). Names of parameters are compared
-    /// exactly; unknown ones are ignored (ruling H18), because service providers are called with
-    /// switches such as `aadOptscim062020`. A repeated `attributes` or `excludedAttributes` is
+    /// without case: `?Filter=` must not become a query for everything. Unknown ones are ignored
+    /// (ruling H18), because service providers are called with switches such as
+    /// `aadOptscim062020`. A repeated `attributes` or `excludedAttributes` is
     /// joined (ruling Q10).
     ///
     /// # Errors
@@ -71,22 +72,23 @@ impl SearchRequest {
         let mut request = Self::default();
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            let Some(name) = decode(name) else { continue };
+            let Some(written) = decode(name) else { continue };
+            let known = MEMBERS.iter().find(|known| known.eq_ignore_ascii_case(&written));
+            let Some(&name) = known else { continue };
             let value = || {
                 decode(value).ok_or_else(|| {
                     Error::invalid_value(format_args!("query parameter `{name}` is not UTF-8"))
                 })
             };
-            match &*name {
+            match name {
                 "attributes" => split_list(&value()?, &mut request.attributes),
                 "excludedAttributes" => split_list(&value()?, &mut request.excluded_attributes),
-                "filter" => once(&mut request.filter, &name, value()?.into_owned())?,
-                "sortBy" => once(&mut request.sort_by, &name, value()?.into_owned())?,
-                "sortOrder" => once(&mut request.sort_order, &name, sort_order(&value()?)?)?,
-                "startIndex" => once(&mut request.start_index, &name, whole(&name, &value()?)?)?,
-                "count" => once(&mut request.count, &name, whole(&name, &value()?)?)?,
-                "cursor" => once(&mut request.cursor, &name, value()?.into_owned())?,
-                _ => {}
+                "filter" => once(&mut request.filter, name, value()?.into_owned())?,
+                "sortBy" => once(&mut request.sort_by, name, value()?.into_owned())?,
+                "sortOrder" => once(&mut request.sort_order, name, sort_order(&value()?)?)?,
+                "startIndex" => once(&mut request.start_index, name, whole(name, &value()?)?)?,
+                "count" => once(&mut request.count, name, whole(name, &value()?)?)?,
+                _ => once(&mut request.cursor, name, value()?.into_owned())?,
             }
         }
         request.check()

@@ -75,7 +75,7 @@ fn q10_lists_of_attributes_are_split_and_joined() {
 
 #[test]
 fn h18_unknown_parameters_are_ignored() {
-    assert_eq!(query("aadOptscim062020&_=%FF&%FF=1&Filter=x"), SearchRequest::default());
+    assert_eq!(query("aadOptscim062020&_=%FF&%FF=1"), SearchRequest::default());
 }
 
 #[test]
@@ -485,4 +485,12 @@ proptest! {
         let _ = SearchRequest::from_slice(text.as_bytes(), &Policy::strict());
         let _ = BulkRequest::from_slice(text.as_bytes(), &Policy::strict());
     }
+}
+
+#[test]
+fn sec_10_a_parameter_in_another_case_is_no_query_for_everything() {
+    let request = SearchRequest::from_query("Filter=title%20pr&COUNT=3&startindex=0").unwrap();
+    assert_eq!(request.filter.as_deref(), Some("title pr"));
+    assert_eq!((request.count, request.start_index), (Some(3), Some(0)));
+    assert!(SearchRequest::from_query("filter=title%20pr&Filter=title%20pr").is_err());
 }
