@@ -15,8 +15,20 @@ fn as_b(authorization: &str) -> [(&'static str, &str); 1] {
 }
 
 #[test]
+fn sec_23_another_tenants_resource_looks_like_none() {
+    let server = server();
+    let id = server.post("/Users", user("shared")).is(201).id().to_owned();
+    let authorization = format!("Bearer {TOKEN_B}");
+    let b = as_b(&authorization);
+    let foreign = server.call("GET", &format!("/Users/{id}"), &b, b"").is(404).body;
+    let nobody = server.call("GET", "/Users/nobody", &b, b"").is(404).body;
+    assert_eq!(foreign, nobody);
+    // The name is taken in one tenant only.
+    server.call("POST", "/Users", &b, user("shared").to_string().as_bytes()).is(201);
+}
+
+#[test]
 fn sec_01_nothing_of_another_tenant_can_be_seen_or_touched() {
-    // Also sec_23.
     let server = server();
     let mut body = user("shared");
     body["externalId"] = "e1".into();
