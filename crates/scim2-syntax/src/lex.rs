@@ -178,7 +178,7 @@ fn last_name(text: &str, span: Span) -> Result<Span, Fault> {
     name(text, span).map_err(|error| {
         let at = error.offset();
         let deeper = at > span.start && text.as_bytes().get(at) == Some(&b'.');
-        if deeper && at < span.end { fault(SubAttributeTooDeep, at) } else { error }
+        if deeper { fault(SubAttributeTooDeep, at) } else { error }
     })
 }
 

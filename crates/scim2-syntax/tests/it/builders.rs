@@ -215,6 +215,10 @@ fn a_fold_meets_parts_in_order_and_knows_the_brackets() {
         "f pr", "and 4",
     ];
     assert_eq!(calls.0, wanted);
+
+    let mut calls = Calls::default();
+    assert_eq!("a pr or b pr or c pr".parse::<Filter>().unwrap().fold(&mut calls), Ok(3));
+    assert_eq!(calls.0, ["a pr", "b pr", "c pr", "or 3"]);
 }
 
 #[test]

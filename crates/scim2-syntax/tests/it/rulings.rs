@@ -208,6 +208,8 @@ fn f12_attributes_have_one_level_of_sub_attributes() {
     assert_eq!(fault(r#"name.givenName.x eq "y""#), (ParseErrorKind::SubAttributeTooDeep, 14));
     assert_eq!(fault("emails[a.b.c pr]"), (ParseErrorKind::SubAttributeTooDeep, 10));
     is_canonical(r#"userName.foo eq "x""#);
+    assert_eq!(fault("a..b pr"), (ParseErrorKind::InvalidName, 2));
+    assert_eq!(fault("a. pr"), (ParseErrorKind::ExpectedAttribute, 2));
 }
 
 #[test]

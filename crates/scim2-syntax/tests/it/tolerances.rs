@@ -109,6 +109,7 @@ fn f08_dot_after_urn() {
     filter("urn:x:2.0:User.emails[type pr]", &policy, "urn:x:2.0:User:emails[type pr]");
     refused("urn:x:2.0:User.a.b.c pr", &policy, ParseErrorKind::SubAttributeTooDeep);
     refused("a.b.c pr", &policy, ParseErrorKind::SubAttributeTooDeep);
+    refused("a.b[c pr]", &policy, ParseErrorKind::BracketsAfterSubAttribute);
 }
 
 #[test]
