@@ -222,7 +222,7 @@ impl<'a> Parser<'a> {
                 }
                 let spaced = self.skip_space();
                 match self.peek() {
-                    None => return self.end(until),
+                    None => return self.end(),
                     Some(b')') => {
                         self.close_parenthesis()?;
                         after_parenthesis = true;
@@ -494,15 +494,14 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    fn end(&self, until: Until) -> Result<(), Fault> {
+    fn end(&self) -> Result<(), Fault> {
         match (self.frames.last(), &self.bracket) {
             (Some(Frame { open: Open::Bracket, offset, .. }), _) => {
                 Err(fault(UnclosedBracket, *offset))
             }
             (Some(Frame { offset, .. }), _) => Err(fault(UnclosedParenthesis, *offset)),
-            (None, Some(bracket)) if until == Until::Bracket => {
-                Err(fault(UnclosedBracket, bracket.offset))
-            }
+            // Brackets of a filter are a frame.
+            (None, Some(bracket)) => Err(fault(UnclosedBracket, bracket.offset)),
             _ => Ok(()),
         }
     }

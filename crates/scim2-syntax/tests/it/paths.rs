@@ -49,6 +49,65 @@ fn p04_a_fault_in_brackets_is_told_from_a_fault_of_the_path() {
 }
 
 #[test]
+fn nothing_follows_a_path() {
+    assert_eq!(path_fault("a]"), (ParseErrorKind::InvalidName, 1, false));
+    assert_eq!(path_fault("a(b"), (ParseErrorKind::InvalidName, 1, false));
+    assert_eq!(path_fault("a b"), (ParseErrorKind::SpaceInPath, 1, false));
+    assert_eq!(path_fault("a[b pr].c d"), (ParseErrorKind::TrailingPath, 9, false));
+    assert_eq!(path_fault("a[b pr].c]"), (ParseErrorKind::TrailingPath, 9, false));
+    assert_eq!(path_fault("a[b pr]c"), (ParseErrorKind::TrailingPath, 7, false));
+}
+
+#[test]
+fn a_path_gets_a_sub_attribute() {
+    let path: AttrPath = "urn:x:y:emails.type".parse().unwrap();
+    let value = AttrName::from_static("value");
+    assert_eq!(path.with_sub_attr(value).to_string(), "urn:x:y:emails.value");
+}
+
+#[test]
+fn parts_show_themselves() {
+    let path: PatchPath = "urn:x:y:a[b pr].c".parse().unwrap();
+    let debug = format!("{path:?}");
+    assert!(debug.contains("urn:x:y:a") && debug.contains("b pr") && debug.contains("\"c\""));
+    let (name, uri) = (AttrName::from_static("a"), SchemaUri::from_static("urn:x"));
+    assert_eq!((name.as_ref(), uri.as_ref()), ("a", "urn:x"));
+    assert_eq!((format!("{name:?}"), format!("{uri:?}")), ("\"a\"".into(), "\"urn:x\"".into()));
+    assert_eq!(format!("{name:>3}|{uri:<6}|"), "  a|urn:x |");
+}
+
+#[test]
+fn names_and_uris_are_equal_without_case_and_only_then() {
+    let name = |text: &str| AttrName::new(text).unwrap();
+    assert!(name("aB") == name("Ab") && name("ab") != name("ac") && name("ab") != name("abc"));
+    assert!(name("aB") == *"Ab" && name("ab") != *"ac" && name("aB") == "Ab" && name("ab") != "ac");
+    assert_eq!(hash(&name("aB")), hash(&name("Ab")));
+    assert_ne!(hash(&name("ab")), hash(&name("ac")));
+    assert!(name("a").partial_cmp(&name("B")).is_some_and(std::cmp::Ordering::is_lt));
+
+    for known in [
+        "urn:ietf:params:scim:schemas:core:2.0",
+        "urn:ietf:params:scim:schemas:core:2.0:User",
+        "urn:ietf:params:scim:schemas:core:2.0:Group",
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0",
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User",
+        "urn:example:custom",
+    ] {
+        let uri = SchemaUri::new(known).unwrap();
+        let upper = SchemaUri::new(known.to_uppercase()).unwrap();
+        let other = SchemaUri::new(format!("{}x", &known[..known.len() - 1])).unwrap();
+        assert!(uri == upper && uri != other && uri.as_str() != upper.as_str());
+        assert!(uri == *upper.as_str() && uri == upper.as_str());
+        assert!(uri != *other.as_str() && uri != other.as_str());
+        assert_eq!(hash(&uri), hash(&upper));
+        assert_ne!(hash(&uri), hash(&other));
+        assert!(uri.partial_cmp(&upper).is_some_and(std::cmp::Ordering::is_eq));
+        assert!(uri.cmp(&other).is_lt());
+        assert_eq!(uri.clone().to_string(), known);
+    }
+}
+
+#[test]
 fn r44_3_5_2_07_a_path_is_an_attribute_or_a_value_path_with_a_sub_attribute() {
     prints_itself("members");
     prints_itself("name.familyName");

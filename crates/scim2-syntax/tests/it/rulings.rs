@@ -116,6 +116,8 @@ fn f03_not_without_parentheses_is_refused() {
 fn f03_an_attribute_may_be_called_not() {
     is_canonical(r#"not eq "x""#);
     is_canonical("not pr and not (not pr)");
+    assert_eq!(fault("nor (a pr)"), (ParseErrorKind::ExpectedOperator, 4));
+    assert_eq!(fault("nots (a pr)"), (ParseErrorKind::ExpectedOperator, 5));
 }
 
 #[test]
@@ -351,7 +353,12 @@ fn f32_values_without_double_quotes_are_refused() {
     assert_eq!(fault("userName eq 'x'"), (ParseErrorKind::UnquotedValue, 12));
     assert_eq!(fault("userName eq pr"), (ParseErrorKind::UnquotedValue, 12));
     assert_eq!(fault("id eq 123-abc"), (ParseErrorKind::InvalidNumber, 6));
-    assert_eq!(fault("a eq truex"), (ParseErrorKind::UnquotedValue, 5));
+    for word in ["truex", "foo", "falsey", "nothing", "nul", "t", "f", "n"] {
+        assert_eq!(fault(&format!("a eq {word}")), (ParseErrorKind::UnquotedValue, 5), "{word}");
+    }
+    for text in ["a eq (b)", "a eq [b]", "a eq ) and b pr", "a eq ]"] {
+        assert_eq!(fault(text), (ParseErrorKind::ExpectedValue, 5), "{text}");
+    }
 }
 
 #[test]

@@ -76,6 +76,7 @@ fn f32_single_quotes_hold_a_string() {
     let policy = tolerating(|policy| policy.bare_words = true);
     filter("displayName sw 'Group'", &policy, r#"displayName sw "Group""#);
     filter("displayName sw 'a b)' and c pr", &policy, r#"displayName sw "a b)" and c pr"#);
+    filter("displayName eq 'and' or b pr", &policy, r#"displayName eq "and" or b pr"#);
     filter("displayName eq ''", &policy, r#"displayName eq """#);
     refused("a eq 'x", &policy, ParseErrorKind::UnquotedValue);
     refused("a eq 'x'y", &policy, ParseErrorKind::TrailingText);

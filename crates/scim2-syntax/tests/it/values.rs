@@ -68,6 +68,16 @@ fn hash(value: &impl std::hash::Hash) -> u64 {
 }
 
 #[test]
+fn numbers_of_different_values_differ() {
+    for (a, b) in [("1", "10"), ("1", "-1"), ("0.1", "0.01"), ("12", "13"), ("1e5", "1e6")] {
+        assert_ne!(hash(&number(a)), hash(&number(b)), "{a} {b}");
+        assert_ne!(number(a).partial_cmp(&number(b)), Some(Ordering::Equal), "{a} {b}");
+        assert!(number(a).partial_cmp(&number(b)).is_some());
+    }
+    assert_eq!(format!("{:>5}|{:?}", number("1.50"), number("1.50")), " 1.50|1.50");
+}
+
+#[test]
 fn numbers_that_are_integers_say_so() {
     for (text, integer) in [
         ("5", Some(5)),
