@@ -20,6 +20,7 @@ use crate::catalog::{Extension, ResourceType, USER_SCHEMA};
 use crate::error::{Error, ScimType};
 use crate::json::{self, Budget, Strict};
 use crate::policy::{Policy, UnknownAttributes};
+use crate::resource::Resource;
 use crate::schema::Attribute;
 use crate::violation::{Problem, Violations};
 
@@ -118,6 +119,8 @@ pub(crate) struct Reader<'a> {
     policy: &'a Policy,
     /// What an unknown attribute is called: W03 for bodies, P36 for PATCH.
     unknown: ScimType,
+    /// Attributes of the resource for what the body does not name.
+    defaults: Option<&'a Resource>,
     budget: Budget,
     violations: RefCell<Violations>,
 }
@@ -132,9 +135,19 @@ impl<'a> Reader<'a> {
             resource_type,
             policy,
             unknown,
+            defaults: None,
             budget: Budget::default(),
             violations: RefCell::default(),
         }
+    }
+
+    /// Keeps more violations than an error would tell.
+    pub(crate) fn listing_all(self) -> Self {
+        Self { violations: RefCell::new(Violations::to_be_listed()), ..self }
+    }
+
+    pub(crate) fn with_defaults(self, defaults: &'a Resource) -> Self {
+        Self { defaults: Some(defaults), ..self }
     }
 
     pub(crate) fn into_violations(self) -> Violations {
@@ -370,6 +383,12 @@ impl<'de> Visitor<'de> for ResourceSeed<'_> {
                 Key::Known(Member::Attribute(found)) => object.attribute(found, &mut access)?,
                 Key::Known(Member::Extension(found)) => object.extension(found, &mut access)?,
                 Key::Unknown(name) => object.unknown(name, &mut access)?,
+            }
+        }
+        for (name, value) in self.0.defaults.map(Resource::as_map).into_iter().flatten() {
+            // What the client has unassigned stays so (RFC 7644 §3.3).
+            if !object.map.contains_key(name) && !object.names.dropped.contains(&name.as_str()) {
+                object.map.insert(name.clone(), value.clone());
             }
         }
         Ok(object.map)

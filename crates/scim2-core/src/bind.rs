@@ -20,19 +20,21 @@
 
 use std::fmt::{self, Display};
 use std::ops::Deref;
+use std::ptr;
 
 use chrono::{DateTime, Utc};
 use scim2_syntax::{AttrPath, CompareOp, CompareValue, Expr, Filter, FilterRef, Number, SchemaUri};
 use serde_json::{Map, Value};
 
-use crate::catalog::{ResolveError, Resolved, ResourceType, common_attribute};
+use crate::catalog::{ResolveError, Resolved, ResourceType, USER_SCHEMA, common_attribute};
 use crate::error::Error;
 use crate::eval;
 use crate::key;
 use crate::policy::{NotEqual, Policy, UnknownFilterAttribute};
 use crate::resource::Resource;
 use crate::schema::{Attribute, AttributeType, Mutability, Returned, Schema, Uniqueness};
-use crate::value::{decode_binary, parse_date_time};
+use crate::secret::Secret;
+use crate::value::{decode_binary, normal_uri, parse_date_time};
 
 /// A filter that has met the schemas of a resource type.
 ///
@@ -94,6 +96,8 @@ pub enum BoundFilter {
         /// [`BoundAttr::is_element`].
         filter: Box<Self>,
     },
+    /// The user has this password; only by policy, and never inside a `Not` (ruling F26).
+    Password(BoundSecret),
 }
 
 /// An attribute that a filter or a sort order looks at.
@@ -226,6 +230,30 @@ pub enum BoundValue {
     /// A reference to a resource, as written, with `eq` and `ne` only: it may be relative, and
     /// version segments do not count (ruling F23). The other operators take it as `Text`.
     Reference(Box<str>),
+    /// The URL of a page about a user (`profileUrl`), in the normal form of RFC 3986 §6.2, with `eq`
+    /// and `ne` only (RFC 7643 §4.1.1). The other operators take it as `Text`.
+    Uri(Box<str>),
+}
+
+/// The password that a filter asks for, prepared for comparison: in Unicode normalization form C
+/// (ruling F25).
+#[derive(Clone, Debug)]
+pub struct BoundSecret(Secret);
+
+impl BoundSecret {
+    /// The password itself, for the one place that compares it with a hash.
+    #[must_use]
+    pub fn secret(&self) -> &Secret {
+        &self.0
+    }
+}
+
+/// In constant time for passwords of one length.
+impl PartialEq for BoundSecret {
+    fn eq(&self, other: &Self) -> bool {
+        let (a, b) = (self.0.expose().as_bytes(), other.0.expose().as_bytes());
+        a.len() == b.len() && a.iter().zip(b).fold(0, |bits, (a, b)| bits | (a ^ b)) == 0
+    }
 }
 
 /// A comparison key, prepared to be searched for.
@@ -313,6 +341,17 @@ impl BoundFilter {
             Self::Present(attr) | Self::Compare { attr, .. } | Self::ValuePath { attr, .. } => {
                 attr.is_named(name)
             }
+            Self::Password(_) => name.eq_ignore_ascii_case(PASSWORD),
+        }
+    }
+
+    /// Whether a password is asked for anywhere in it.
+    fn asks_for_password(&self) -> bool {
+        match self {
+            Self::And(terms) | Self::Or(terms) => terms.iter().any(Self::asks_for_password),
+            Self::Not(term) => term.asks_for_password(),
+            Self::Password(_) => true,
+            _ => false,
         }
     }
 
@@ -397,14 +436,15 @@ impl ResourceType {
         Binder { resource_type: self, policy, scope: Scope::OpenElement }.bind(filter)
     }
 
-    /// Finds the attribute that a comparison with this path would look at.
+    /// Finds the attribute that a comparison with this path would look at. What is never returned
+    /// is not found under any policy.
     ///
     /// # Errors
     /// `invalidFilter`, as for [`bind`](Self::bind); also under
     /// [`UnknownFilterAttribute::NoMatch`].
     pub fn bind_attr(&self, path: &AttrPath, policy: &Policy) -> Result<BoundAttr, Error> {
         let binder = Binder { resource_type: self, policy, scope: Scope::Resource };
-        match binder.find(path, Asked::Value)? {
+        match binder.find(path, Asked::Order)? {
             Found::Attr(attr, _) => Ok(attr),
             Found::Whole(_, attribute) => Err(not_comparable(path, attribute)),
             Found::Nothing => Err(Error::invalid_filter(format_args!(
@@ -536,7 +576,13 @@ impl<'a> Binder<'a> {
             Expr::Or(terms) => {
                 Ok(BoundFilter::or(terms.map(|term| self.filter(term)).collect::<Result<_, _>>()?))
             }
-            Expr::Not(term) => Ok(self.filter(term)?.negated()),
+            Expr::Not(term) => match self.filter(term)? {
+                // Where nobody knows the passwords, `not` would find everybody.
+                term if term.asks_for_password() => {
+                    Err(Error::invalid_filter("`not` does not apply to `password`"))
+                }
+                term => Ok(term.negated()),
+            },
             Expr::ValuePath { path, filter } => self.value_path(path, filter),
         }
     }
@@ -555,6 +601,9 @@ impl<'a> Binder<'a> {
         literal: &CompareValue,
     ) -> Result<BoundFilter, Error> {
         let (mut attr, attribute) = match self.find(path, Asked::Value)? {
+            Found::Attr(_, Some(attribute)) if self.is_password(attribute) => {
+                return password(op, literal);
+            }
             Found::Attr(attr, attribute) => (attr, attribute),
             Found::Whole(_, attribute) => return Err(not_comparable(path, attribute)),
             Found::Nothing => {
@@ -658,7 +707,7 @@ impl<'a> Binder<'a> {
         };
         let Scope::Element(attribute) = self.scope else { return open() };
         if !attribute.is_complex() && path.name == "value" {
-            check_not_secret(path, attribute)?;
+            self.check_not_secret(path, attribute, attribute, Asked::Value)?;
             let attr = BoundAttr { is_element: true, ..BoundAttr::defined("value", attribute) };
             return Ok(Found::Attr(BoundAttr { multi_valued: false, ..attr }, Some(attribute)));
         }
@@ -672,7 +721,7 @@ impl<'a> Binder<'a> {
             };
             return self.unknown(!attribute.is_complex(), error);
         };
-        check_not_secret(path, sub_attribute)?;
+        self.check_not_secret(path, attribute, sub_attribute, Asked::Value)?;
         let attr = BoundAttr {
             missing_is_false: self.missing_is_false(attribute, sub_attribute),
             ..BoundAttr::defined(sub_attribute.name.as_str(), sub_attribute)
@@ -692,14 +741,13 @@ impl<'a> Binder<'a> {
         sub_attribute: Option<&'p Attribute>,
         asked: Asked,
     ) -> Result<Found<'p>, Error> {
-        check_not_secret(path, attribute)?;
         let implied = || {
             let stands_for_whole = attribute.multi_valued || self.policy.filter.complex_value;
-            attribute.value_sub_attribute().filter(|_| asked == Asked::Value && stands_for_whole)
+            attribute.value_sub_attribute().filter(|_| asked != Asked::Whole && stands_for_whole)
         };
         let sub_attribute = sub_attribute.or_else(implied);
         let target = sub_attribute.unwrap_or(attribute);
-        check_not_secret(path, target)?;
+        self.check_not_secret(path, attribute, target, asked)?;
         let attr = BoundAttr {
             extension,
             sub_attr: sub_attribute.map(|sub_attribute| sub_attribute.name.as_str().into()),
@@ -713,6 +761,51 @@ impl<'a> Binder<'a> {
         } else {
             Found::Attr(attr, Some(target))
         })
+    }
+
+    /// Filters must not become a way to guess what is never returned (rulings F26 and F27).
+    fn check_not_secret(
+        &self,
+        path: &AttrPath,
+        attribute: &Attribute,
+        target: &Attribute,
+        asked: Asked,
+    ) -> Result<(), Error> {
+        let is_secret = |attribute: &Attribute| {
+            attribute.returned == Returned::Never || attribute.mutability == Mutability::WriteOnly
+        };
+        let policy = &self.policy.filter;
+        let allowed = || {
+            if self.is_password(attribute) {
+                return policy.password_eq && asked == Asked::Value;
+            }
+            let is_open = |hidden: &AttrPath| {
+                let resolved = self.resource_type.resolve(hidden, self.policy);
+                let Ok(Resolved::Attribute { attribute, sub_attribute, .. }) = resolved else {
+                    return false;
+                };
+                let named = sub_attribute.unwrap_or(attribute);
+                ptr::eq(named, target) || ptr::eq(named, attribute) && sub_attribute.is_none()
+            };
+            asked != Asked::Order && policy.hidden_attributes.iter().any(is_open)
+        };
+        if (is_secret(attribute) || is_secret(target)) && !allowed() {
+            return Err(Error::invalid_filter(format_args!(
+                "attribute `{path}` is never returned, so nothing can be asked about it"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Whether this is the attribute of that name in the User schema of RFC 7643.
+    fn is_user_attribute(&self, attribute: &Attribute, name: &str) -> bool {
+        let schema = self.resource_type.schema();
+        schema.id == USER_SCHEMA
+            && schema.attribute(name).is_some_and(|found| ptr::eq(found, attribute))
+    }
+
+    fn is_password(&self, attribute: &Attribute) -> bool {
+        self.is_user_attribute(attribute, PASSWORD)
     }
 
     fn missing_is_false(&self, attribute: &Attribute, target: &Attribute) -> bool {
@@ -785,6 +878,11 @@ impl<'a> Binder<'a> {
             {
                 Some(BoundValue::Reference(text.as_str().into()))
             }
+            (T::Reference, CompareValue::String(text))
+                if is_equality(op) && self.is_user_attribute(attribute, "profileUrl") =>
+            {
+                Some(BoundValue::Uri(normal_uri(text).into()))
+            }
             (T::String | T::Reference, CompareValue::String(text)) => {
                 Some(BoundValue::Text(BoundText::new(is_case_exact(attribute), op, text)))
             }
@@ -806,6 +904,8 @@ enum Asked {
     Whole,
     /// The value that is compared.
     Value,
+    /// The value by which resources are sorted.
+    Order,
 }
 
 impl BoundAttr {
@@ -842,14 +942,17 @@ fn is_case_exact(attribute: &Attribute) -> bool {
     }
 }
 
-/// Filters must not become a way to guess what is never returned (rulings F26 and F27).
-fn check_not_secret(path: &AttrPath, attribute: &Attribute) -> Result<(), Error> {
-    if attribute.returned == Returned::Never || attribute.mutability == Mutability::WriteOnly {
-        return Err(Error::invalid_filter(format_args!(
-            "attribute `{path}` is never returned, so nothing can be asked about it"
-        )));
+const PASSWORD: &str = "password";
+
+/// `password eq "…"` is all that can be asked (ruling F26). Case counts whatever the schema says.
+fn password(op: CompareOp, literal: &CompareValue) -> Result<BoundFilter, Error> {
+    match (op, literal) {
+        (CompareOp::Eq, CompareValue::String(text)) => {
+            let prepared = key::comparison_key(true, text);
+            Ok(BoundFilter::Password(BoundSecret(Secret::from(prepared.into_owned()))))
+        }
+        _ => Err(Error::invalid_filter("`password` can only be compared by `eq` with text")),
     }
-    Ok(())
 }
 
 fn is_equality(op: CompareOp) -> bool {

@@ -182,6 +182,42 @@ impl BulkOperation {
     pub fn with_version(self, version: Version) -> Self {
         Self { version: Some(version), ..self }
     }
+
+    /// Whether the operation is one that can be carried out: one of the four methods, and a path
+    /// below the base URL (ruling B09). What its body says is another matter.
+    ///
+    /// # Errors
+    /// 400 `invalidSyntax` without a method or a path; 400 `invalidValue` for other methods, and
+    /// for paths that are absolute, have a query, or lead to `/Me`, `/Bulk` or a search.
+    pub fn check(&self) -> Result<(), Error> {
+        match &self.method {
+            Some(BulkMethod::Other(method)) => {
+                return Err(Error::invalid_value(format_args!(
+                    "`method` must be `POST`, `PUT`, `PATCH` or `DELETE`, not `{}`",
+                    crate::json::Shown(method)
+                )));
+            }
+            Some(_) => {}
+            None => return Err(Error::invalid_syntax("an operation needs a `method`")),
+        }
+        let Some(path) = &self.path else {
+            return Err(Error::invalid_syntax("an operation needs a `path`"));
+        };
+        let relative = path.strip_prefix('/').unwrap_or(path);
+        let is = |segment: &str, name: &str| segment.eq_ignore_ascii_case(name);
+        let leads_elsewhere = relative.is_empty()
+            || relative.starts_with('/')
+            || relative.contains("://")
+            || relative.contains(['?', '#'])
+            || relative.split('/').any(|segment| is(segment, ".search"))
+            || relative.split('/').next().is_some_and(|first| is(first, "Me") || is(first, "Bulk"));
+        if leads_elsewhere {
+            return Err(Error::invalid_value(
+                "`path` must lead to an endpoint or a resource below the base URL",
+            ));
+        }
+        Ok(())
+    }
 }
 
 impl BulkResponse {

@@ -10,7 +10,8 @@ use crate::key;
 use crate::policy::DateTimePolicy;
 use crate::resource::Resource;
 use crate::schema::{Attribute, AttributeType};
-use crate::value::parse_date_time;
+use crate::secret::Secret;
+use crate::value::{normal_uri, parse_date_time};
 
 /// How stored dateTimes are read: whatever policy accepted them.
 pub(crate) const STORED_DATE_TIME: DateTimePolicy =
@@ -23,23 +24,42 @@ impl BoundFilter {
     /// Costs no allocation as long as the text it compares is ASCII.
     #[must_use]
     pub fn matches(&self, resource: &Resource) -> bool {
-        self.holds(Subject::Resource(resource.as_map()))
+        self.holds(Subject::Resource(resource.as_map()), &nobody)
+    }
+
+    /// The same for whoever can tell whether a password is the one of this resource, by its hash.
+    /// [`matches`](Self::matches) cannot, so to it nobody has any password (ruling F26).
+    ///
+    /// ```
+    /// use scim2_core::{Policy, Resource, ResourceType, syntax::Filter};
+    /// let mut policy = Policy::strict();
+    /// policy.filter.password_eq = true;
+    /// let filter: Filter = r#"password eq "t1meMa$heen""#.parse()?;
+    /// let bound = ResourceType::user().bind(&filter, &policy)?;
+    /// let user = Resource::new();
+    /// assert!(!bound.matches(&user));
+    /// assert!(bound.matches_with(&user, &|password| password.expose() == "t1meMa$heen"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn matches_with(&self, resource: &Resource, fits: &dyn Fn(&Secret) -> bool) -> bool {
+        self.holds(Subject::Resource(resource.as_map()), fits)
     }
 
     /// Whether one value of a multi-valued attribute matches, for a filter that was bound with
     /// [`ResourceType::bind_element`](crate::ResourceType::bind_element).
     #[must_use]
     pub fn matches_element(&self, element: &Value) -> bool {
-        self.holds(Subject::Element(element))
+        self.holds(Subject::Element(element), &nobody)
     }
 
-    fn holds(&self, subject: Subject<'_>) -> bool {
+    fn holds(&self, subject: Subject<'_>, fits: &dyn Fn(&Secret) -> bool) -> bool {
         match self {
             Self::All => true,
             Self::None => false,
-            Self::And(terms) => terms.iter().all(|term| term.holds(subject)),
-            Self::Or(terms) => terms.iter().any(|term| term.holds(subject)),
-            Self::Not(term) => !term.holds(subject),
+            Self::And(terms) => terms.iter().all(|term| term.holds(subject, fits)),
+            Self::Or(terms) => terms.iter().any(|term| term.holds(subject, fits)),
+            Self::Not(term) => !term.holds(subject, fits),
             Self::Present(attr) => is_any_present(attr, subject),
             Self::Compare { attr, op: CompareOp::Eq, value: BoundValue::Null } => {
                 !is_any_present(attr, subject)
@@ -51,12 +71,17 @@ impl BoundFilter {
             Self::ValuePath { attr, filter } => match subject.find(attr) {
                 None | Some(Value::Null) => false,
                 Some(Value::Array(elements)) => {
-                    elements.iter().any(|element| filter.holds(Subject::Element(element)))
+                    elements.iter().any(|element| filter.holds(Subject::Element(element), fits))
                 }
-                Some(value) => filter.holds(Subject::Element(value)),
+                Some(value) => filter.holds(Subject::Element(value), fits),
             },
+            Self::Password(password) => fits(password.secret()),
         }
     }
+}
+
+fn nobody(_: &Secret) -> bool {
+    false
 }
 
 /// What an attribute is looked up in.
@@ -198,6 +223,9 @@ fn compare(attr: &BoundAttr, operand: Operand<'_>, op: CompareOp, literal: &Boun
         (BoundValue::Bytes(literal), Value::String(value)) => equality(op, encodes(value, literal)),
         (BoundValue::Reference(literal), Value::String(value)) => {
             equality(op, same_reference(value, literal))
+        }
+        (BoundValue::Uri(literal), Value::String(value)) => {
+            equality(op, normal_uri(value) == **literal)
         }
         (BoundValue::Text(literal), Value::String(value)) => {
             text(attr.case_exact(), value, op, literal)

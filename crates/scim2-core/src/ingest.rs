@@ -46,7 +46,37 @@ impl ResourceType {
         self.ingested(map, reader.into_violations(), policy)
     }
 
-    /// The same from JSON that is parsed already.
+    /// The same with values for attributes that the body does not name (RFC 7644 §3.3). One that it
+    /// gives as null or `[]` is named, and stays unassigned.
+    ///
+    /// The keys of `defaults` are in schema spelling, and an extension's container is one of them.
+    ///
+    /// ```
+    /// use scim2_core::{Policy, Resource, ResourceType};
+    /// let mut defaults = Resource::new();
+    /// defaults.insert("active", true);
+    /// let (user, policy) = (ResourceType::user(), Policy::strict());
+    /// let named = user.ingest_with(br#"{"userName": "b", "active": null}"#, &defaults, &policy)?;
+    /// assert_eq!(named.get("active"), None);
+    /// let silent = user.ingest_with(br#"{"userName": "b"}"#, &defaults, &policy)?;
+    /// assert_eq!(silent.get("active"), Some(&true.into()));
+    /// # Ok::<(), scim2_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`ingest`](Self::ingest).
+    pub fn ingest_with(
+        &self,
+        body: &[u8],
+        defaults: &Resource,
+        policy: &Policy,
+    ) -> Result<Resource, Error> {
+        let reader = Reader::new(self, policy, ScimType::InvalidSyntax).with_defaults(defaults);
+        let map = json::from_object(body, ResourceSeed(&reader))?;
+        self.ingested(map, reader.into_violations(), policy)
+    }
+
+    /// The same as [`ingest`](Self::ingest) from JSON that is parsed already.
     ///
     /// Only whoever parsed it can have noticed a name that occurred twice in the same spelling.
     ///

@@ -26,12 +26,15 @@ pub mod enterprise;
 pub mod error;
 pub mod etag;
 mod eval;
+mod extension;
 pub mod group;
 pub mod ingest;
 pub mod json;
 pub mod key;
 pub mod lint;
 pub mod list;
+#[doc(hidden)]
+pub mod macros;
 pub mod patch;
 pub mod patch_op;
 pub mod policy;

@@ -140,11 +140,18 @@ impl Schema {
 }
 
 impl ResourceType {
-    /// What [`Schema::lint`] finds in each schema, and attributes of extensions that are named
-    /// like one of the base schema (RFC 7643 §3.3, ruling S07).
+    /// What [`Schema::lint`] finds in each schema, attributes of extensions that are named like
+    /// one of the base schema (RFC 7643 §3.3, ruling S07), and a missing description.
     #[must_use]
     pub fn lint(&self) -> Vec<Finding> {
         let mut findings = self.schema().lint();
+        if self.description().is_empty() {
+            findings.push(Finding {
+                severity: Severity::Warning,
+                path: self.name().to_owned(),
+                message: "has no description (RFC 7643 §6)".into(),
+            });
+        }
         for extension in self.extensions() {
             let schema = &extension.schema;
             findings.extend(schema.lint());

@@ -13,7 +13,7 @@
 //! assert_ne!(policy, Policy::default());
 //! ```
 
-use scim2_syntax::SyntaxPolicy;
+use scim2_syntax::{AttrPath, SyntaxPolicy};
 
 /// The tolerances and choices of one endpoint.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -47,6 +47,8 @@ pub struct Policy {
     pub datetime: DateTimePolicy,
     /// White space and line breaks inside binary values (W18).
     pub binary_whitespace: bool,
+    /// `x509Certificates.value` must be one DER sequence, and no more (W18).
+    pub certificate_strict: bool,
     /// Values of reference attributes that are no URI (W20).
     pub uri_lenient: bool,
     /// `addresses.country` must be two letters (W22).
@@ -93,13 +95,18 @@ impl Policy {
                 string_as_complex_value: true,
             },
             messages: MessagePolicy { schemas_optional: true, string_lists: true },
-            schemas: SchemasPolicy { infer: true, ..SchemasPolicy::default() },
+            schemas: SchemasPolicy {
+                infer: true,
+                ignore_unknown: true,
+                ..SchemasPolicy::default()
+            },
             projection: ProjectionPolicy { prefer_attributes: true, value_paths: true },
             unknown_attributes: UnknownAttributes::Ignore,
             canonical_values: CanonicalValues::Accept,
             primary_keep_first: true,
             datetime: DateTimePolicy { lenient: true, date_only: true, require_offset: false },
             binary_whitespace: true,
+            certificate_strict: false,
             uri_lenient: true,
             country_strict: false,
             locale_underscore: true,
@@ -123,6 +130,13 @@ pub struct FilterPolicy {
     /// `manager eq "id"`: a comparison with a singular complex attribute that has a `value`
     /// means that sub-attribute. Entra ID asks for references in this way.
     pub complex_value: bool,
+    /// `password eq "…"`, and nothing else about passwords (F26). This crate sees no stored
+    /// password, so whoever evaluates such a filter says whether one fits:
+    /// [`BoundFilter::matches_with`](crate::bind::BoundFilter::matches_with).
+    pub password_eq: bool,
+    /// Attributes that are never returned and may be asked for all the same, such as
+    /// `urn:example:Badge:pin` (F27). Answers then tell whoever asks what they are.
+    pub hidden_attributes: Vec<AttrPath>,
 }
 
 /// What to do with a filter on an unknown attribute (F10).

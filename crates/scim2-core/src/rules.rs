@@ -23,6 +23,12 @@ use crate::syntax::Filter;
 ///
 /// The checks run after the ones of the schema: what they see is well formed.
 pub trait EndpointRules: fmt::Debug + Send + Sync {
+    /// Values for attributes that the body of a POST or PUT does not name, such as `active`
+    /// (RFC 7644 §3.3 and §3.5.1).
+    fn defaults(&self, _: &ResourceType) -> Resource {
+        Resource::new()
+    }
+
     /// Refuses a resource that is about to be created.
     ///
     /// # Errors

@@ -139,6 +139,10 @@ pub struct Attribute {
     /// The sub-attributes of a complex attribute.
     #[serde(default, deserialize_with = "null_is_default")]
     pub sub_attributes: Vec<Self>,
+    /// Whether binary values are printed in the alphabet for URLs, without padding (RFC 7643
+    /// §2.3.6). No characteristic on the wire says so; the description should.
+    #[serde(skip)]
+    pub base64url: bool,
 }
 
 impl Attribute {
@@ -184,7 +188,14 @@ impl Attribute {
             uniqueness: Uniqueness::default(),
             reference_types: Vec::new(),
             sub_attributes: Vec::new(),
+            base64url: false,
         }
+    }
+
+    /// The same attribute of another type.
+    #[must_use]
+    pub fn of_type(self, attribute_type: AttributeType) -> Self {
+        Self { attribute_type, ..self }
     }
 
     /// The same attribute with an array of values.
@@ -240,6 +251,12 @@ impl Attribute {
     #[must_use]
     pub fn reference_types<T: Into<String>>(self, types: impl IntoIterator<Item = T>) -> Self {
         Self { reference_types: types.into_iter().map(Into::into).collect(), ..self }
+    }
+
+    /// The same attribute, of type binary, printed in the alphabet for URLs.
+    #[must_use]
+    pub fn base64url(self) -> Self {
+        Self { base64url: true, ..self }
     }
 
     /// The same attribute with these sub-attributes.

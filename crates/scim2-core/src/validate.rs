@@ -8,13 +8,15 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use crate::accept::{elements, elements_mut, is_unassigned};
+use crate::accept::{Reader, ResourceSeed, elements, elements_mut, is_unassigned};
 use crate::catalog::{Extension, GROUP_SCHEMA, ResourceType, USER_SCHEMA, common_attribute};
-use crate::error::Error;
+use crate::error::{Error, ScimType};
+use crate::json;
 use crate::key::{comparison_key, equal_values};
 use crate::policy::{Policy, PutMissing, SchemasMismatch};
 use crate::resource::{Resource, Valid};
 use crate::schema::{Attribute, AttributeType, Mutability, Schema};
+pub use crate::violation::Violation;
 use crate::violation::{Problem, Violations};
 
 impl ResourceType {
@@ -48,6 +50,33 @@ impl ResourceType {
         self.settle(None, &mut map, policy, &mut violations);
         violations.into_result()?;
         Ok(Valid::new(map.into()))
+    }
+
+    /// Everything that is wrong with the body of a POST, one by one: what
+    /// [`ingest`](Self::ingest) and [`validate_new`](Self::validate_new) would tell in one error.
+    ///
+    /// ```
+    /// use scim2_core::{Policy, ResourceType};
+    /// let body = br#"{"userName": "b", "emails": [{"value": 5}], "activ": true}"#;
+    /// let violations = ResourceType::user().check(body, &Policy::strict())?;
+    /// let paths: Vec<_> = violations.iter().map(|violation| violation.path()).collect();
+    /// assert_eq!(paths, ["emails[0].value", "activ", "schemas"]);
+    /// assert_eq!(violations[0].to_string(), "`emails[0].value` must be a string, found a number");
+    /// # Ok::<(), scim2_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `invalidSyntax` when the body is not a JSON object as [`json::parse_object`] wants it.
+    pub fn check(&self, body: &[u8], policy: &Policy) -> Result<Vec<Violation>, Error> {
+        let reader = Reader::new(self, policy, ScimType::InvalidSyntax).listing_all();
+        let mut map = json::from_object(body, ResourceSeed(&reader))?;
+        let mut violations = reader.into_violations();
+        self.drop_read_only(&mut map);
+        if !violations.contains("schemas") {
+            self.check_schemas(&mut map, policy, &mut violations);
+        }
+        self.settle(None, &mut map, policy, &mut violations);
+        Ok(violations.into_list())
     }
 
     /// Checks a resource that is to replace another by PUT (RFC 7644 §3.5.1).

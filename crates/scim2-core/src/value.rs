@@ -1,10 +1,13 @@
 //! The texts of RFC 7643's data types: dateTime, binary, reference.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::alphabet;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use url::Url;
 
 use crate::policy::{DateTimePolicy, Policy};
 
@@ -179,8 +182,84 @@ pub fn encode_binary(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
+/// Encodes a binary value in the alphabet for URLs, without padding, for attributes whose definition
+/// asks for that (RFC 7643 §2.3.6).
+pub(crate) fn encode_base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Whether bytes are one DER SEQUENCE and nothing else, as a certificate is (RFC 7643 §4.1.2).
+pub(crate) fn is_der_sequence(bytes: &[u8]) -> bool {
+    let Some((0x30, rest)) = bytes.split_first().map(|(tag, rest)| (*tag, rest)) else {
+        return false;
+    };
+    let Some((first, rest)) = rest.split_first() else { return false };
+    let count = usize::from(first & 0x7F);
+    if first & 0x80 == 0 {
+        return rest.len() == count;
+    }
+    let Some((digits, content)) = rest.split_at_checked(count) else { return false };
+    let is_shortest = digits.first().is_some_and(|digit| *digit != 0)
+        && (digits.len() > 1 || digits.first().is_some_and(|digit| *digit >= 0x80));
+    let length = digits.iter().try_fold(0_usize, |length, digit| {
+        length.checked_mul(256)?.checked_add(usize::from(*digit))
+    });
+    is_shortest && length == Some(content.len())
+}
+
 fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\r' | '\n')
+}
+
+/// A URI in the form in which it is compared (RFC 3986 §6.2, RFC 7643 §4.1.1): scheme and host in
+/// lower case, without the scheme's own port, without dot segments, with a path. What is no URL
+/// stays as it is, and so does what is in that form already, without a copy.
+///
+/// ```
+/// use scim2_core::value::normal_uri;
+/// assert_eq!(normal_uri("HTTP://Example.com:80"), "http://example.com/");
+/// assert_eq!(normal_uri("https://example.com/A"), "https://example.com/A");
+/// ```
+#[must_use]
+pub fn normal_uri(text: &str) -> Cow<'_, str> {
+    if is_normal_url(text) {
+        return Cow::Borrowed(text);
+    }
+    match Url::parse(text) {
+        Ok(url) if url.has_host() => Cow::Owned(upper_escapes(url.into())),
+        _ => Cow::Borrowed(text),
+    }
+}
+
+/// The digits of percent escapes in upper case (RFC 3986 §6.2.2.1).
+fn upper_escapes(url: String) -> String {
+    let mut pieces = url.split('%');
+    let mut upper = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (digits, rest) = piece.split_at_checked(2).unwrap_or((piece, ""));
+        upper.push('%');
+        upper.push_str(&digits.to_ascii_uppercase());
+        upper.push_str(rest);
+    }
+    upper
+}
+
+/// Whether one look shows that there is nothing to do: `https://`, a name in lower case, a path
+/// without dots between slashes and without percent signs.
+fn is_normal_url(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")) else {
+        return false;
+    };
+    let Some((host, path)) = rest.split_once('/') else { return false };
+    let in_host = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let in_path = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_~".contains(&byte);
+    // A name of digits and dots alone would be an address.
+    let named = host.bytes().any(|byte| byte.is_ascii_lowercase()) && !host.contains("xn--");
+    named
+        && host.bytes().all(|byte| in_host(byte) || byte == b'.')
+        && path.bytes().all(|byte| in_path(byte) || byte == b'.')
+        && !path.starts_with('.')
+        && !path.contains("/.")
 }
 
 /// Whether a text is a URI or a relative reference (RFC 3986 §4.1).
@@ -267,6 +346,8 @@ fn has_uri_chars(text: &str, more: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn instant(text: &str) -> String {
@@ -304,6 +385,59 @@ mod tests {
         assert_eq!(decoded.as_deref(), Some([0xfb, 0xff].as_slice()));
         for text in ["+/8", "-_8", "-_8="] {
             assert_eq!(decode_binary(text, &Policy::strict()), decoded, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_is_one_der_sequence() {
+        for bytes in
+            [&[0x30, 0][..], &[0x30, 2, 5, 0], &[&[0x30, 0x81, 0x80][..], &[0; 128]].concat()]
+        {
+            assert!(is_der_sequence(bytes), "{bytes:?}");
+        }
+        let twice = [0x30, 2, 5, 0, 0x30, 2, 5, 0];
+        for bytes in [
+            &[][..],
+            &[0x30],
+            &[0x31, 0],
+            &[0x30, 3, 5, 0],
+            &[0x30, 0x80, 0, 0],
+            &[0x30, 0x81, 2, 5, 0],
+            &[0x30, 0x82, 0, 2, 5, 0],
+            &[0x30, 0x89, 1, 0, 0, 0, 0, 0, 0, 0, 0],
+            &twice,
+        ] {
+            assert!(!is_der_sequence(bytes), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn urls_have_one_normal_form() {
+        for (text, normal) in [
+            ("HTTP://Example.com/", "http://example.com/"),
+            ("https://example.com:443", "https://example.com/"),
+            ("https://example.com:8443/a", "https://example.com:8443/a"),
+            ("https://example.com/a/./b/../c", "https://example.com/a/c"),
+            ("https://example.com/%c3%a9?x=%2f#A", "https://example.com/%C3%A9?x=%2F#A"),
+            ("https://example.com/A", "https://example.com/A"),
+            ("urn:Example:A", "urn:Example:A"),
+            ("../Users/1", "../Users/1"),
+            ("not a URI", "not a URI"),
+            ("mailto:A@b", "mailto:A@b"),
+        ] {
+            assert_eq!(normal_uri(text), normal, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_normal_uri_is_its_own(text in "(https?|HTTP)://[a-zA-Z0-9.:@-]{0,8}(/[a-zA-Z0-9.%é-]{0,3}){0,4}") {
+            let normal = normal_uri(&text).into_owned();
+            prop_assert_eq!(normal_uri(&normal), normal.as_str());
+            if is_normal_url(&text) {
+                let parsed = Url::parse(&text).map(|url| upper_escapes(url.into()));
+                prop_assert_eq!(parsed.unwrap_or(text.clone()), text);
+            }
         }
     }
 

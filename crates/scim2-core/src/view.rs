@@ -27,7 +27,9 @@ use crate::value::parse_date_time;
 ///
 /// `$wire` is the member's name. `schemas BASE` makes it a resource: `schemas` is written complete,
 /// whatever the field holds.
-macro_rules! view {
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __view {
     (
         $(#[$meta:meta])*
         pub struct $name:ident $(schemas $base:ident)? {
@@ -38,16 +40,16 @@ macro_rules! view {
         pub struct $name {
             $( $(#[$field_meta])* pub $field: $ty, )*
             /// Members that this type does not name, kept as they came.
-            pub extra: serde_json::Map<String, serde_json::Value>,
+            pub extra: $crate::macros::serde_json::Map<String, $crate::macros::serde_json::Value>,
         }
 
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        impl<'de> $crate::macros::serde::Deserialize<'de> for $name {
+            fn deserialize<D: $crate::macros::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 #[allow(non_camel_case_types, reason = "variants carry the names of the fields")]
                 enum Key { $( $field, )* Other(String) }
 
-                impl<'de> serde::Deserialize<'de> for Key {
-                    fn deserialize<D: serde::Deserializer<'de>>(
+                impl<'de> $crate::macros::serde::Deserialize<'de> for Key {
+                    fn deserialize<D: $crate::macros::serde::Deserializer<'de>>(
                         deserializer: D,
                     ) -> Result<Self, D::Error> {
                         deserializer.deserialize_identifier(KeyVisitor)
@@ -56,14 +58,14 @@ macro_rules! view {
 
                 struct KeyVisitor;
 
-                impl serde::de::Visitor<'_> for KeyVisitor {
+                impl $crate::macros::serde::de::Visitor<'_> for KeyVisitor {
                     type Value = Key;
 
                     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                         f.write_str("an attribute name")
                     }
 
-                    fn visit_str<E: serde::de::Error>(self, key: &str) -> Result<Key, E> {
+                    fn visit_str<E: $crate::macros::serde::de::Error>(self, key: &str) -> Result<Key, E> {
                         match key {
                             $( $wire => return Ok(Key::$field), )*
                             _ => {}
@@ -75,47 +77,47 @@ macro_rules! view {
 
                 struct ObjectVisitor;
 
-                impl<'de> serde::de::Visitor<'de> for ObjectVisitor {
+                impl<'de> $crate::macros::serde::de::Visitor<'de> for ObjectVisitor {
                     type Value = $name;
 
                     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                         f.write_str("an object")
                     }
 
-                    $crate::view::no_numbers!();
+                    $crate::__no_numbers!();
 
                     /// Some service providers print `"manager": "26118915"` (ruling P18).
-                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$name, E> {
+                    fn visit_str<E: $crate::macros::serde::de::Error>(self, text: &str) -> Result<$name, E> {
                         $( if $wire == "value"
-                            && let Some(value) = $crate::view::Slot::from_text(text)
+                            && let Some(value) = $crate::macros::Slot::from_text(text)
                         {
                             return Ok($name { $field: value, ..$name::default() });
                         } )*
-                        Err(E::invalid_type(serde::de::Unexpected::Other("string"), &self))
+                        Err(E::invalid_type($crate::macros::serde::de::Unexpected::Other("string"), &self))
                     }
 
-                    fn visit_map<A: serde::de::MapAccess<'de>>(
+                    fn visit_map<A: $crate::macros::serde::de::MapAccess<'de>>(
                         self,
                         mut members: A,
                     ) -> Result<$name, A::Error> {
                         $( let mut $field: Option<$ty> = None; )*
-                        let mut extra = serde_json::Map::new();
+                        let mut extra = $crate::macros::serde_json::Map::new();
                         while let Some(key) = members.next_key()? {
                             match key {
                                 $( Key::$field => {
                                     if $field.is_some() {
-                                        return Err($crate::view::duplicate($wire));
+                                        return Err($crate::macros::duplicate($wire));
                                     }
                                     $field = Some(
                                         members
-                                            .next_value_seed($crate::view::SlotSeed::<$ty>::new())
-                                            .map_err(|e| $crate::view::in_attribute($wire, e))?,
+                                            .next_value_seed($crate::macros::SlotSeed::<$ty>::new())
+                                            .map_err(|e| $crate::macros::in_attribute($wire, e))?,
                                     );
                                 } )*
                                 Key::Other(key) => {
-                                    let value: serde_json::Value = members.next_value()?;
+                                    let value: $crate::macros::serde_json::Value = members.next_value()?;
                                     if extra.contains_key(&key) {
-                                        return Err($crate::view::duplicate(&key));
+                                        return Err($crate::macros::duplicate(&key));
                                     }
                                     extra.insert(key, value);
                                 }
@@ -123,7 +125,7 @@ macro_rules! view {
                         }
                         Ok($name {
                             $( $field: $field
-                                .unwrap_or_else(<$ty as $crate::view::Slot>::absent), )*
+                                .unwrap_or_else(<$ty as $crate::macros::Slot>::absent), )*
                             extra,
                         })
                     }
@@ -140,34 +142,34 @@ macro_rules! view {
             /// Whether the member of this name is written from a field.
             fn writes(&self, key: &str) -> bool {
                 $( if key.eq_ignore_ascii_case($wire) {
-                    return !$crate::view::Slot::is_absent(&self.$field);
+                    return !$crate::macros::Slot::is_absent(&self.$field);
                 } )*
                 false
             }
         }
 
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                use serde::ser::SerializeMap;
-                let base: Option<&str> = $crate::view::view!(@base $($base)?);
+        impl $crate::macros::serde::Serialize for $name {
+            fn serialize<S: $crate::macros::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                use $crate::macros::serde::ser::SerializeMap;
+                let base: Option<&str> = $crate::__view!(@base $($base)?);
                 let mut members = serializer.serialize_map(None)?;
                 if let Some(base) = base {
                     let mut listed: &[String] = &[];
                     $( if $wire == "schemas" {
-                        listed = $crate::view::Slot::strings(&self.$field);
+                        listed = $crate::macros::Slot::strings(&self.$field);
                     } )*
                     let containers = Self::NAMES
                         .iter()
                         .copied()
-                        .filter(|name| $crate::view::is_urn(name) && self.writes(name))
-                        .chain($crate::view::containers(&self.extra));
-                    let schemas = $crate::view::complete_schemas(listed, base, containers);
+                        .filter(|name| $crate::macros::is_urn(name) && self.writes(name))
+                        .chain($crate::macros::containers(&self.extra));
+                    let schemas = $crate::macros::complete_schemas(listed, base, containers);
                     members.serialize_entry("schemas", &schemas)?;
                 }
                 $( if !(base.is_some() && $wire == "schemas")
-                    && !$crate::view::Slot::is_absent(&self.$field)
+                    && !$crate::macros::Slot::is_absent(&self.$field)
                 {
-                    members.serialize_entry($wire, &$crate::view::Written(&self.$field))?;
+                    members.serialize_entry($wire, &$crate::macros::Written(&self.$field))?;
                 } )*
                 for (key, value) in &self.extra {
                     if !self.writes(key) {
@@ -178,42 +180,47 @@ macro_rules! view {
             }
         }
 
-        impl $crate::view::Single for $name {
-            fn read<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                serde::Deserialize::deserialize(deserializer)
+        impl $crate::macros::Single for $name {
+            fn read<'de, D: $crate::macros::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::macros::serde::Deserialize::deserialize(deserializer)
             }
 
-            fn write<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serde::Serialize::serialize(self, serializer)
+            fn write<S: $crate::macros::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                $crate::macros::serde::Serialize::serialize(self, serializer)
             }
         }
     };
     (@base) => { None };
     (@base $base:ident) => { Some($base) };
 }
-pub(crate) use view;
+pub(crate) use __view as view;
 
 /// Visitor methods that refuse numbers and booleans without printing them.
-macro_rules! no_numbers {
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __no_numbers {
     () => {
-        fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<Self::Value, E> {
-            Err(E::invalid_type(serde::de::Unexpected::Other("number"), &self))
+        fn visit_u64<E: $crate::macros::serde::de::Error>(self, _: u64) -> Result<Self::Value, E> {
+            Err(E::invalid_type($crate::macros::serde::de::Unexpected::Other("number"), &self))
         }
 
-        fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<Self::Value, E> {
-            Err(E::invalid_type(serde::de::Unexpected::Other("number"), &self))
+        fn visit_i64<E: $crate::macros::serde::de::Error>(self, _: i64) -> Result<Self::Value, E> {
+            Err(E::invalid_type($crate::macros::serde::de::Unexpected::Other("number"), &self))
         }
 
-        fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<Self::Value, E> {
-            Err(E::invalid_type(serde::de::Unexpected::Other("number"), &self))
+        fn visit_f64<E: $crate::macros::serde::de::Error>(self, _: f64) -> Result<Self::Value, E> {
+            Err(E::invalid_type($crate::macros::serde::de::Unexpected::Other("number"), &self))
         }
 
-        fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<Self::Value, E> {
-            Err(E::invalid_type(serde::de::Unexpected::Other("boolean"), &self))
+        fn visit_bool<E: $crate::macros::serde::de::Error>(
+            self,
+            _: bool,
+        ) -> Result<Self::Value, E> {
+            Err(E::invalid_type($crate::macros::serde::de::Unexpected::Other("boolean"), &self))
         }
     };
 }
-pub(crate) use no_numbers;
+pub(crate) use __no_numbers as no_numbers;
 
 /// An open set of keywords: known ones match without case, others are kept (ruling S03).
 macro_rules! open_keywords {
@@ -271,12 +278,20 @@ macro_rules! open_keywords {
 pub(crate) use open_keywords;
 
 /// The type of a view's field: one value that may be absent, or many.
-pub(crate) trait Slot: Sized {
+pub trait Slot: Sized {
     /// The field's content when the object lacks the member.
     fn absent() -> Self;
     /// Whether the member is left out when written.
     fn is_absent(&self) -> bool;
+    /// Reads the content.
+    ///
+    /// # Errors
+    /// When the JSON does not fit.
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
+    /// Writes the content.
+    ///
+    /// # Errors
+    /// Those of the serializer.
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
 
     /// The texts of a list of texts, which `schemas` is.
@@ -291,24 +306,37 @@ pub(crate) trait Slot: Sized {
 }
 
 /// One value.
-pub(crate) trait Single: Sized {
+pub trait Single: Sized {
+    /// Reads the content.
+    ///
+    /// # Errors
+    /// When the JSON does not fit.
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error>;
+    /// Writes the content.
+    ///
+    /// # Errors
+    /// Those of the serializer.
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
 
+    /// As [`Slot::strings`].
     fn strings(_: &[Self]) -> &[String] {
         &[]
     }
 
+    /// As [`Slot::from_text`].
     fn from_text(_: &str) -> Option<Self> {
         None
     }
 }
 
 /// Reads a [`Slot`] out of a map.
-pub(crate) struct SlotSeed<T>(PhantomData<T>);
+#[derive(Debug)]
+pub struct SlotSeed<T>(PhantomData<T>);
 
 impl<T> SlotSeed<T> {
-    pub(crate) fn new() -> Self {
+    /// Reads a field of this type.
+    #[expect(clippy::new_without_default, reason = "there is nothing to default to")]
+    pub fn new() -> Self {
         Self(PhantomData)
     }
 }
@@ -333,7 +361,8 @@ impl<'de, T: Single> DeserializeSeed<'de> for SingleSeed<T> {
 }
 
 /// Writes a [`Slot`].
-pub(crate) struct Written<'a, T>(pub(crate) &'a T);
+#[derive(Debug)]
+pub struct Written<'a, T>(pub &'a T);
 
 impl<T: Slot> Serialize for Written<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -437,7 +466,7 @@ impl<T: Single> Slot for Vec<T> {
                 T::read(de::value::StrDeserializer::new(text)).map(|one| vec![one])
             }
 
-            no_numbers!();
+            crate::__no_numbers!();
         }
 
         deserializer.deserialize_any(Many(PhantomData))
@@ -644,6 +673,91 @@ impl Single for u64 {
     }
 }
 
+/// An attribute of type integer.
+impl Single for i64 {
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Whole;
+
+        impl Visitor<'_> for Whole {
+            type Value = i64;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number of 64 bits")
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<i64, E> {
+                Ok(number)
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<i64, E> {
+                let found = Unexpected::Other("larger number");
+                i64::try_from(number).map_err(|_| E::invalid_value(found, &self))
+            }
+
+            fn visit_f64<E: de::Error>(self, _: f64) -> Result<i64, E> {
+                Err(E::invalid_type(Unexpected::Other("fraction"), &self))
+            }
+
+            fn visit_bool<E: de::Error>(self, _: bool) -> Result<i64, E> {
+                Err(E::invalid_type(Unexpected::Other("boolean"), &self))
+            }
+
+            fn visit_str<E: de::Error>(self, _: &str) -> Result<i64, E> {
+                Err(E::invalid_type(Unexpected::Other("string"), &self))
+            }
+        }
+
+        deserializer.deserialize_any(Whole)
+    }
+
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(*self)
+    }
+}
+
+/// An attribute of type decimal.
+impl Single for f64 {
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Real;
+
+        impl Visitor<'_> for Real {
+            type Value = f64;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number")
+            }
+
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<f64, E> {
+                Ok(number)
+            }
+
+            #[expect(clippy::cast_precision_loss, reason = "the field is a double")]
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<f64, E> {
+                Ok(number as f64)
+            }
+
+            #[expect(clippy::cast_precision_loss, reason = "the field is a double")]
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<f64, E> {
+                Ok(number as f64)
+            }
+
+            fn visit_bool<E: de::Error>(self, _: bool) -> Result<f64, E> {
+                Err(E::invalid_type(Unexpected::Other("boolean"), &self))
+            }
+
+            fn visit_str<E: de::Error>(self, _: &str) -> Result<f64, E> {
+                Err(E::invalid_type(Unexpected::Other("string"), &self))
+            }
+        }
+
+        deserializer.deserialize_any(Real)
+    }
+
+    fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(*self)
+    }
+}
+
 impl Single for Secret {
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         <String as Single>::read(deserializer).map(Self::from)
@@ -702,23 +816,25 @@ impl Single for Value {
     }
 }
 
+/// The error for an attribute that is given twice.
 #[cold]
-pub(crate) fn duplicate<E: de::Error>(name: &str) -> E {
+pub fn duplicate<E: de::Error>(name: &str) -> E {
     E::custom(format_args!("attribute `{name}` is given twice"))
 }
 
+/// An error, with the attribute's name.
 #[cold]
-pub(crate) fn in_attribute<E: de::Error>(name: &str, error: E) -> E {
+pub fn in_attribute<E: de::Error>(name: &str, error: E) -> E {
     E::custom(format_args!("attribute `{name}`: {error}"))
 }
 
 /// Whether a member's name is the URN of an extension.
-pub(crate) fn is_urn(name: &str) -> bool {
+pub fn is_urn(name: &str) -> bool {
     name.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("urn:"))
 }
 
 /// The extensions among members without a field.
-pub(crate) fn containers(extra: &Map<String, Value>) -> impl Iterator<Item = &str> {
+pub fn containers(extra: &Map<String, Value>) -> impl Iterator<Item = &str> {
     extra
         .iter()
         .filter(|(key, value)| is_urn(key) && value.is_object())
@@ -727,7 +843,7 @@ pub(crate) fn containers(extra: &Map<String, Value>) -> impl Iterator<Item = &st
 
 /// What is listed, each once, then what is missing: the base schema of an empty list, and each
 /// extension that the resource has.
-pub(crate) fn complete_schemas<'a>(
+pub fn complete_schemas<'a>(
     listed: &'a [String],
     base: &'a str,
     containers: impl Iterator<Item = &'a str>,

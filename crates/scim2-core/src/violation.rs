@@ -5,14 +5,19 @@ use std::fmt;
 use crate::error::{Error, ScimType};
 use crate::json::Shown;
 
-/// How many violations of one body are reported; the rest is only counted.
+/// How many violations of one body an error tells; the rest is only counted.
 const MAX_VIOLATIONS: usize = 20;
+
+/// How many violations of one body are listed for whoever wants all of them.
+const MAX_LISTED: usize = 10_000;
 
 /// One thing that is wrong with a resource, and where.
 ///
 /// It never holds a value, only names and types, so that it may be logged.
+///
+/// `Display` is a sentence with the place in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Violation {
+pub struct Violation {
     path: Box<str>,
     problem: Problem,
 }
@@ -20,6 +25,18 @@ pub(crate) struct Violation {
 impl Violation {
     pub(crate) fn new(path: impl Into<Box<str>>, problem: Problem) -> Self {
         Self { path: path.into(), problem }
+    }
+
+    /// Where: `emails[1].value`, with the URN of an extension before it.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What a request would be refused with for this alone.
+    #[must_use]
+    pub fn scim_type(&self) -> ScimType {
+        self.problem.scim_type()
     }
 }
 
@@ -142,19 +159,35 @@ impl fmt::Display for Violation {
 }
 
 /// All violations found in one body.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Violations {
     list: Vec<Violation>,
+    limit: usize,
     more: usize,
+}
+
+impl Default for Violations {
+    fn default() -> Self {
+        Self { list: Vec::new(), limit: MAX_VIOLATIONS, more: 0 }
+    }
 }
 
 impl Violations {
     pub(crate) fn push(&mut self, path: impl Into<Box<str>>, problem: Problem) {
-        if self.list.len() < MAX_VIOLATIONS {
+        if self.list.len() < self.limit {
             self.list.push(Violation::new(path, problem));
         } else {
             self.more += 1;
         }
+    }
+
+    /// Keeps more than an error would tell.
+    pub(crate) fn to_be_listed() -> Self {
+        Self { limit: MAX_LISTED, ..Self::default() }
+    }
+
+    pub(crate) fn into_list(self) -> Vec<Violation> {
+        self.list
     }
 
     pub(crate) fn is_empty(&self) -> bool {

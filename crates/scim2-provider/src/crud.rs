@@ -8,6 +8,7 @@ use scim2_core::catalog::Resolved;
 use scim2_core::change::MemberDelta;
 use scim2_core::etag::EntityTags;
 use scim2_core::patch_op::PatchOp;
+use scim2_core::policy::PutMissing;
 use scim2_core::project::{Projection, Written};
 use scim2_core::resource::ResourceId;
 use scim2_core::rules::PatchAnswer;
@@ -33,7 +34,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         body: Bytes,
     ) -> Result<Answer, Failure> {
         let projection = self.projection(cx.parts, ty)?;
-        let resource = ty.ingest(&body, &self.policy)?;
+        let resource = ty.ingest_with(&body, &self.rules.defaults(ty), &self.policy)?;
         let written = Written::from_resource(ty, &resource);
         let resource = ty.validate_new(resource, &self.policy)?;
         check_members(ty, &resource)?;
@@ -72,7 +73,11 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         let expected = self.expected(cx.parts)?;
         let read = || {
             let projection = self.projection(cx.parts, ty)?;
-            let mut resource = ty.ingest(&body, &self.policy)?;
+            let defaults = match self.policy.put.missing {
+                PutMissing::Clear => self.rules.defaults(ty),
+                _ => Resource::new(),
+            };
+            let mut resource = ty.ingest_with(&body, &defaults, &self.policy)?;
             if !self.service.change_password.supported && resource.get(PASSWORD).is_some() {
                 if !self.policy.password_ignore {
                     return Err(password_refused());

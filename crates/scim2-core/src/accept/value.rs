@@ -16,7 +16,8 @@ use crate::key::comparison_key;
 use crate::policy::{CanonicalValues, Policy};
 use crate::schema::{Attribute, AttributeType, Mutability};
 use crate::value::{
-    decode_binary, encode_binary, is_standard_base64, is_uri_reference, parse_date_time,
+    decode_binary, encode_base64url, encode_binary, is_der_sequence, is_standard_base64,
+    is_uri_reference, parse_date_time,
 };
 use crate::violation::Problem;
 
@@ -115,11 +116,7 @@ impl ValueSeed<'_> {
                     self.malformed("a dateTime with date and time, such as `2008-01-23T04:56:22Z`")
                 }
             },
-            T::Binary if is_standard_base64(&text) => Some(text.into()),
-            T::Binary => match decode_binary(&text, policy) {
-                Some(bytes) => Some(encode_binary(&bytes).into()),
-                None => self.malformed("base64"),
-            },
+            T::Binary => self.binary(text),
             T::Reference => {
                 if policy.uri_lenient || is_uri_reference(&text) {
                     Some(text.into())
@@ -138,6 +135,24 @@ impl ValueSeed<'_> {
                 }
                 _ => self.wrong("a string"),
             },
+        }
+    }
+
+    /// Ruling W18.
+    fn binary(&self, text: Cow<'_, str>) -> Option<Value> {
+        let Self { reader, attribute, .. } = *self;
+        let is_certificate = reader.policy.certificate_strict
+            && reader.is_user_attribute(attribute, "x509Certificates", Some("value"));
+        if is_standard_base64(&text) && !is_certificate && !attribute.base64url {
+            return Some(text.into());
+        }
+        match decode_binary(&text, reader.policy) {
+            Some(bytes) if is_certificate && !is_der_sequence(&bytes) => {
+                self.malformed("the base64 of one DER certificate")
+            }
+            Some(bytes) if attribute.base64url => Some(encode_base64url(&bytes).into()),
+            Some(bytes) => Some(encode_binary(&bytes).into()),
+            None => self.malformed("base64"),
         }
     }
 
@@ -208,8 +223,8 @@ impl ValueSeed<'_> {
         let path = uri.split(['?', '#']).next().unwrap_or(uri).trim_end_matches('/');
         let id = path.rsplit('/').next().unwrap_or(path);
         match map.get(value).and_then(Value::as_str) {
-            // The examples of RFC 7644 §3.5.2 shorten one id in two ways.
-            Some(value) if value != id && !value.contains("...") => {
+            // The examples of RFC 7644 §3.5.2 shorten ids by three dots, in two ways.
+            Some(value) if value != id && !value.contains("...") && !id.contains("...") => {
                 self.reader.report(self.path, Problem::ReferenceMismatch);
             }
             None if !id.is_empty() => {

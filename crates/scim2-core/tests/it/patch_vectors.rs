@@ -6,7 +6,7 @@ use std::path::Path;
 use scim2_core::patch_op::PatchOp;
 use scim2_core::policy::{ReadOnly, UnknownAttributes, UnmatchedFilter};
 use scim2_core::schema::Schema;
-use scim2_core::{Policy, Resource, ResourceType};
+use scim2_core::{Policy, Resource, ResourceType, ScimType};
 use serde_json::{Value, json};
 
 /// Runs the cases of `patch/*.json` in a directory of vectors, if there is one.
@@ -221,4 +221,109 @@ fn at(value: &Value, path: &str) -> Value {
             _ => Value::Null,
         },
     }
+}
+
+/// What the RFC prints as the request of one PATCH exchange of §3.5.2.
+fn rfc_exchange(name: &str) -> PatchOp {
+    let directory = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../scim2-conformance/vectors/rfc/http/rfc7644-3.5.2."
+    );
+    let text = std::fs::read_to_string(format!("{directory}{name}.json")).unwrap();
+    let exchange: Value = serde_json::from_str(&text).unwrap();
+    let body = exchange["request"]["body"].to_string();
+    PatchOp::from_slice(body.as_bytes(), &Policy::strict()).unwrap()
+}
+
+#[track_caller]
+fn rfc_example(name: &str, ty: &ResourceType, before: Value, pointer: &str, expected: Value) {
+    let Value::Object(before) = before else { panic!("no resource") };
+    let mut resource = ty.normalize(before, &Policy::strict()).unwrap();
+    ty.patch(&mut resource, &rfc_exchange(name), &Policy::strict()).unwrap();
+    let after = Value::from(resource);
+    assert_eq!(after.pointer(pointer).cloned().unwrap_or_default(), expected, "{after}");
+}
+
+#[test]
+fn the_patch_examples_of_the_rfc_do_what_it_says() {
+    let group = |members: Value| {
+        json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "id": "g",
+            "displayName": "g", "members": members})
+    };
+    let babs = "2819c223-7f76-453a-919d-413861904646";
+    let james = "08e1d05d-121c-4561-8b96-473d93df9210";
+    let member = |value: &str, display: &str| json!({"value": value, "display": display});
+    let ty = ResourceType::group();
+    let babs_member = member(babs, "Babs Jensen");
+    rfc_example("1-patch-add-member", &ty, group(json!([])), "/members", json!([babs_member]));
+    rfc_example(
+        "2-patch-remove-all-members",
+        &ty,
+        group(json!([babs_member])),
+        "/members",
+        json!(null),
+    );
+    rfc_example(
+        "2-patch-remove-all-then-add",
+        &ty,
+        group(json!([{"value": "other"}])),
+        "/members",
+        json!([babs_member, member(james, "James Smith")]),
+    );
+    rfc_example(
+        "3-patch-replace-members",
+        &ty,
+        group(json!([{"value": "other"}])),
+        "/members/0/value",
+        // This example shortens the id itself.
+        json!("2819c223...413861904646"),
+    );
+
+    let user = |rest: Value| {
+        let mut user = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+            "id": "u", "userName": "bjensen"});
+        user.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        user
+    };
+    let ty = ResourceType::user();
+    rfc_example("1-patch-add-no-path", &ty, user(json!({})), "/nickName", json!("Babs"));
+    rfc_example("3-patch-replace-no-path", &ty, user(json!({})), "/nickName", json!("Babs"));
+    let addresses = json!({"addresses": [
+        {"type": "work", "streetAddress": "old", "locality": "Town"},
+        {"type": "home", "streetAddress": "home", "primary": true}]});
+    rfc_example(
+        "3-patch-replace-street-address",
+        &ty,
+        user(addresses.clone()),
+        "/addresses/0/streetAddress",
+        json!("1010 Broadway Ave"),
+    );
+    rfc_example(
+        "3-patch-replace-work-address",
+        &ty,
+        user(addresses),
+        "/addresses/0/streetAddress",
+        json!("911 Universal City Plaza"),
+    );
+}
+
+#[test]
+fn f02_the_example_without_a_space_is_refused() {
+    // RFC 7644 §3.5.2.2 prints `members[value eq"…"]`, which its own grammar does not allow.
+    let ty = ResourceType::group();
+    let mut group = ty
+        .normalize(
+            json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "g"})
+                .as_object()
+                .unwrap()
+                .clone(),
+            &Policy::strict(),
+        )
+        .unwrap();
+    let op = rfc_exchange("2-patch-remove-and-add-member");
+    let error = ty.patch(&mut group, &op, &Policy::strict()).unwrap_err();
+    assert_eq!(error.scim_type(), Some(&ScimType::InvalidFilter));
+    let mut spaced = Policy::strict();
+    spaced.syntax.missing_space = true;
+    ty.patch(&mut group, &op, &spaced).unwrap();
 }

@@ -1,10 +1,11 @@
 //! What schemas define, and what may be wrong with one.
 
 use scim2_core::catalog::common_attribute;
-use scim2_core::discovery::service_provider_schemas;
+use scim2_core::discovery::{ResourceTypeDescription, service_provider_schemas};
 use scim2_core::lint::Severity;
 use scim2_core::schema::{Attribute, AttributeType, Mutability, Returned, Schema, Uniqueness};
-use scim2_core::{Catalog, Policy, ResourceType};
+use scim2_core::secret::Secret;
+use scim2_core::{Catalog, Policy, Resource, ResourceType};
 use serde_json::{Value, json};
 
 fn schema(attributes: Value) -> Schema {
@@ -164,6 +165,223 @@ fn r43_2_4_02_the_sub_attributes_of_multi_valued_attributes_keep_their_meaning()
         finds_nothing(with(right, true));
         finds_nothing(with(wrong, false));
     }
+}
+
+#[test]
+fn s06_a_weaker_part_of_a_stronger_attribute_is_pointed_out() {
+    let part = |keyword: &str, value: &str, of_parent: &str| {
+        json!([{"name": "x", "type": "complex", keyword: of_parent,
+            "subAttributes": [{"name": "y", keyword: value}]}])
+    };
+    finds(
+        part("mutability", "readWrite", "readOnly"),
+        "warning: `urn:example:Badge:x.y` is readOnly, whatever it says, as the attribute is that it is in",
+    );
+    finds(
+        part("returned", "default", "never"),
+        "warning: `urn:example:Badge:x.y` is returned never, whatever it says, as is the attribute it is in",
+    );
+    finds_nothing(part("mutability", "readOnly", "readWrite"));
+    finds_nothing(part("returned", "never", "default"));
+}
+
+#[test]
+fn what_keeps_json_from_being_a_schema_is_told_all_together() {
+    let json = json!({
+        "id": "urn:example:Badge",
+        "name": 5,
+        "attributes": [
+            {"name": "1st", "type": "money", "description": "d"},
+            {"name": "ok", "description": "d", "multiValued": "yes", "caseexact": true},
+            {"description": "d", "mutability": 7},
+            "colour",
+            {"name": "x", "type": "complex", "description": "d", "subAttributes": [
+                {"name": "a.b", "description": "d"},
+                {"name": "y", "type": "complex", "description": "d", "subAttributes": {}},
+            ]},
+            {"name": "canonical", "description": "d", "canonicalValues": [1], "uniqueness": "NONE"},
+            {"name": "nothing", "description": "d", "type": null, "subAttributes": null},
+        ],
+    });
+    let lines: Vec<_> = Schema::lint_json(&json).iter().map(ToString::to_string).collect();
+    assert_eq!(
+        lines,
+        [
+            "error: `urn:example:Badge` has a `name` that is no string",
+            "error: `urn:example:Badge:1st` is no attribute name (RFC 7643 §2.1)",
+            "error: `urn:example:Badge:1st` has an unknown attribute type `money`, expected one of \
+             `string` `boolean` `decimal` `integer` `dateTime` `binary` `reference` `complex`",
+            "warning: `urn:example:Badge:ok` has `caseexact`, which is no characteristic",
+            "error: `urn:example:Badge:ok` has a `multiValued` that is no boolean",
+            "error: `urn:example:Badge:attributes[2]` has no `name`",
+            "error: `urn:example:Badge:attributes[2]` has a `mutability` that is no string",
+            "error: `urn:example:Badge:attributes[3]` is not a JSON object",
+            "error: `urn:example:Badge:x.a.b` is no attribute name (RFC 7643 §2.1)",
+            "error: `urn:example:Badge:x.y` has `subAttributes` that are no array",
+            "error: `urn:example:Badge:canonical` has `canonicalValues` that are no array of strings",
+            "warning: `urn:example:Badge:x.y` is complex and has no sub-attributes (RFC 7643 §7)",
+            "error: `urn:example:Badge:x.y` is complex inside a complex attribute (RFC 7643 §2.3.8)",
+        ]
+    );
+    for (json, line) in [
+        (json!([]), "error: `the schema` is not a JSON object"),
+        (json!({"attributes": []}), "error: `the schema` has no `id` (RFC 7643 §7)"),
+        (
+            json!({"id": "", "attributes": []}),
+            "error: `the schema` has the `id` ``, which is no URI",
+        ),
+        (json!({"id": "urn:x:Y"}), "error: `urn:x:Y` has no `attributes` (RFC 7643 §7)"),
+        (
+            json!({"id": "urn:x:Y", "attributes": {}}),
+            "error: `urn:x:Y` has `attributes` that are no array",
+        ),
+    ] {
+        let lines: Vec<_> = Schema::lint_json(&json).iter().map(ToString::to_string).collect();
+        assert_eq!(lines, [line]);
+    }
+}
+
+#[test]
+fn deep_nesting_of_sub_attributes_is_refused_and_not_followed() {
+    let mut attribute = json!({"name": "x", "type": "complex"});
+    for _ in 0..100 {
+        attribute = json!({"name": "x", "type": "complex", "subAttributes": [attribute]});
+    }
+    let json = json!({"id": "urn:x:Y", "attributes": [attribute]});
+    let findings = Schema::lint_json(&json);
+    assert!(findings.iter().any(|finding| finding.message.contains("nested too deeply")));
+}
+
+#[test]
+fn what_the_shipped_schemas_print_has_no_fault_of_form() {
+    for schema in Catalog::standard().schemas().chain(service_provider_schemas()) {
+        assert_eq!(Schema::lint_json(&schema.to_resource().into()), [], "{}", schema.id);
+    }
+}
+
+#[test]
+fn null_characteristics_are_left_out() {
+    let attribute: Attribute = serde_json::from_value(json!({
+        "name": "x", "type": null, "multiValued": null, "description": null, "required": null,
+        "canonicalValues": null, "caseExact": null, "mutability": null, "returned": null,
+        "uniqueness": null, "referenceTypes": null, "subAttributes": null,
+    }))
+    .unwrap();
+    assert_eq!(attribute, Attribute::new("x".parse().unwrap(), AttributeType::String));
+}
+
+#[test]
+fn a_catalog_from_discovery_is_the_one_that_was_described() {
+    let standard = Catalog::standard();
+    // As a service provider prints it, and a client reads it.
+    let print = |resources: Vec<Resource>| Value::from_iter(resources.into_iter().map(Value::from));
+    let base = url::Url::parse("https://example.com/v2").unwrap();
+    let schemas =
+        print(standard.schemas().map(|schema| schema.description_resource(&base)).collect());
+    let types = print(standard.iter().map(|ty| ty.description_resource(&base)).collect());
+    let schemas: Vec<Schema> = serde_json::from_value(schemas).unwrap();
+    let types: Vec<ResourceTypeDescription> = serde_json::from_value(types).unwrap();
+    let catalog = Catalog::from_discovery(&schemas, &types).unwrap();
+    for (ours, theirs) in standard.iter().zip(catalog.iter()) {
+        assert_eq!((ours.name(), ours.endpoint()), (theirs.name(), theirs.endpoint()));
+        assert_eq!(ours.description(), theirs.description());
+        assert_eq!(ours.schema(), theirs.schema());
+        for (ours, theirs) in ours.extensions().iter().zip(theirs.extensions()) {
+            assert_eq!((&ours.schema, ours.required), (&theirs.schema, theirs.required));
+        }
+    }
+    assert_eq!(catalog.iter().count(), 2);
+    // What the RFC defines need not be listed.
+    let alone = Catalog::from_discovery(&[], &types).unwrap();
+    assert_eq!(alone.by_name("User").unwrap().schema(), standard.by_name("User").unwrap().schema());
+    // What is listed counts: this service provider has no nicknames.
+    let mut own = schemas;
+    own[0].attributes.retain(|attribute| attribute.name != "nickName");
+    let catalog = Catalog::from_discovery(&own, &types).unwrap();
+    assert!(catalog.by_name("User").unwrap().attribute("nickName").is_none());
+}
+
+scim2_core::extension! {
+    /// The badge that opens doors.
+    ///
+    /// This is not in the schema.
+    pub struct Badge = "urn:example:params:scim:schemas:extension:badge:2.0:User" {
+        /// The number printed on it,
+        /// which nobody else has.
+        pub number: Option<i64> = "number" { required, uniqueness(Uniqueness::Server) },
+        /// The colours.
+        pub colours: Vec<String> = "colours" { canonical_values(["red", "blue"]) },
+        /// The door.
+        pub door: Option<Door> = "door",
+        /// Until when it is good.
+        pub until: Option<chrono::DateTime<chrono::Utc>> = "until" { mutability(Mutability::Immutable) },
+        /// The code to type.
+        pub pin: Option<Secret> = "pin" { mutability(Mutability::WriteOnly), returned(Returned::Never) },
+        /// How heavy it is.
+        pub weight: Option<f64> = "weight",
+        /// Whether it is lost.
+        pub lost: Option<bool> = "lost",
+    }
+
+    /// A door.
+    #[derive(PartialEq)]
+    pub struct Door {
+        /// Its name.
+        pub value: Option<String> = "value" { case_exact },
+    }
+}
+
+#[test]
+fn an_extension_is_declared_once() {
+    let schema = Badge::schema();
+    assert_eq!(schema.lint(), []);
+    assert_eq!((schema.id.as_str(), schema.name.as_deref()), (Badge::SCHEMA, Some("Badge")));
+    assert_eq!(schema.description.as_deref(), Some("The badge that opens doors."));
+    let types: Vec<_> =
+        schema.attributes.iter().map(|a| (a.attribute_type, a.multi_valued)).collect();
+    use AttributeType as T;
+    assert_eq!(
+        types,
+        [
+            (T::Integer, false),
+            (T::String, true),
+            (T::Complex, false),
+            (T::DateTime, false),
+            (T::String, false),
+            (T::Decimal, false),
+            (T::Boolean, false)
+        ]
+    );
+    let number = schema.attribute("number").unwrap();
+    assert_eq!(
+        number.description.as_deref(),
+        Some("The number printed on it, which nobody else has.")
+    );
+    assert!(number.required && number.uniqueness == Uniqueness::Server);
+    assert!(schema.attribute("door").unwrap().sub_attribute("value").unwrap().case_exact);
+
+    let badge = json!({"NUMBER": 7, "colours": "red", "door": "N", "weight": 1.5, "shape": "round",
+        "until": "2030-01-01T00:00:00Z", "pin": "1234"});
+    let badge: Badge = serde_json::from_value(badge).unwrap();
+    assert_eq!(badge.number, Some(7));
+    assert_eq!(badge.colours, ["red"]);
+    assert_eq!(badge.door, Some(Door { value: Some("N".into()), ..Door::default() }));
+    assert!(!format!("{badge:?}").contains("1234"));
+    // Nothing is lost.
+    assert_eq!(badge.extra["shape"], "round");
+    let written = serde_json::to_value(&badge).unwrap();
+    assert_eq!(written["until"], "2030-01-01T00:00:00Z");
+    assert_eq!(written["shape"], "round");
+    for wrong in
+        [json!({"number": 1.5}), json!({"number": "7"}), json!({"weight": "1"}), json!({"lost": 1})]
+    {
+        assert!(serde_json::from_value::<Badge>(wrong).is_err());
+    }
+    let ty = ResourceType::user().with_extension(schema);
+    let body = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "b",
+        Badge::SCHEMA: serde_json::to_value(badge).unwrap()});
+    let policy = Policy::strict();
+    assert!(ty.ingest(body.to_string().as_bytes(), &policy).is_err(), "shape is unknown");
 }
 
 #[test]

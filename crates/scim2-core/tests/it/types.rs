@@ -394,7 +394,7 @@ fn typed_resources_agree_with_the_catalog() {
 }
 
 #[test]
-fn r43_5_02_and_08_a_configuration_writes_all_six_features() {
+fn r43_5_02_a_configuration_writes_all_six_features() {
     let json = serde_json::to_value(ServiceProviderConfig::new()).unwrap();
     for feature in ["patch", "bulk", "filter", "changePassword", "sort", "etag"] {
         assert_eq!(json[feature]["supported"], json!(false), "{feature}");

@@ -22,6 +22,7 @@ mod patch;
 mod projection;
 mod query;
 mod replace;
+mod rows;
 mod rules;
 mod security;
 mod store;

@@ -28,10 +28,7 @@ fn r44_3_4_2_07_no_match_is_200_and_an_empty_list() {
 fn r44_3_4_2_02_unknown_parameters_are_ignored() {
     // Also h18.
     let server = with_users(&["a"]);
-    assert_eq!(
-        server.get("/Users?foo=1&aadOptscim062020").is(200).column("userName"),
-        ["a"]
-    );
+    assert_eq!(server.get("/Users?foo=1&aadOptscim062020").is(200).column("userName"), ["a"]);
 }
 
 #[test]
