@@ -3,8 +3,11 @@
 mod demo;
 mod failure;
 mod filter;
+mod input;
+mod patch;
 mod policy;
 mod serve;
+mod validate;
 mod vectors;
 
 use std::io::{self, Write};
@@ -31,6 +34,10 @@ enum Command {
     Serve(serve::Serve),
     /// Check, format or explain a filter.
     Filter(filter::FilterCommand),
+    /// Say everything that is wrong with a resource, or with a schema.
+    Validate(validate::Validate),
+    /// Apply a PATCH request to a resource, or find the one that leads to another.
+    Patch(patch::PatchCommand),
     /// Run files of test vectors.
     Vectors(vectors::Vectors),
 }
@@ -42,6 +49,8 @@ fn main() -> ExitCode {
         Command::Demo(demo) => demo.run(&mut out),
         Command::Serve(serve) => serve.run(&mut out),
         Command::Filter(filter) => filter.run(&mut out),
+        Command::Validate(validate) => validate.run(&mut out),
+        Command::Patch(patch) => patch.run(&mut out),
         Command::Vectors(vectors) => vectors.run(&mut out),
     };
     match result.and_then(|()| Ok(out.flush()?)) {

@@ -5,7 +5,11 @@ mod demo;
 #[cfg(test)]
 mod filter;
 #[cfg(test)]
+mod patch;
+#[cfg(test)]
 mod serve;
+#[cfg(test)]
+mod validate;
 #[cfg(test)]
 mod vectors;
 
