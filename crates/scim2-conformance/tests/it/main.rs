@@ -2,5 +2,5 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may what helps it")]
 
-mod vectors;
 mod captures;
+mod vectors;
