@@ -1,1 +1,4 @@
-//! Benchmarks; see `benches/`.
+//! What the benches measure; the benches themselves are in `benches/`.
+
+pub mod core;
+pub mod endpoint;
