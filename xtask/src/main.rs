@@ -1,4 +1,4 @@
-//! The tasks of this workspace: `cargo xtask test`, `cargo xtask requirements`.
+//! The tasks of this workspace: `cargo xtask test`, `cargo xtask requirements`, `cargo xtask marks`.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -13,8 +13,9 @@ usage: cargo xtask TASK
   test [--quick]        format, clippy, all tests, documentation, dependency rules;
                         then builds and briefly runs the fuzz targets and the benchmarks
                         (--quick leaves those out)
-  requirements FILE     coverage of a table of requirements by the tests' names:
-                        per area, and the rows that no test names";
+  requirements FILE...  coverage of tables of requirements, and of rulings, by the tests'
+                        names: per area, and the rows that no test names
+  marks                 the costs that are promised, beside what they are measured against";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -22,7 +23,8 @@ fn main() -> ExitCode {
     let result = match arguments.as_slice() {
         ["test"] => test(Extent::Full),
         ["test", "--quick"] => test(Extent::Quick),
-        ["requirements", file] => requirements::report(&root(), Path::new(file)),
+        ["requirements", files @ ..] if !files.is_empty() => requirements::report(&root(), files),
+        ["marks"] => marks(&root()),
         _ => Err(USAGE.to_owned()),
     };
     match result {
@@ -71,6 +73,12 @@ fn test(extent: Extent) -> Result<(), String> {
         run(&root.join("benches"), &["bench", "--quiet", "--", "--test"])?;
     }
     Ok(())
+}
+
+/// What costs nothing is proven by a test, the rest is measured.
+fn marks(root: &Path) -> Result<(), String> {
+    run(root, &["test", "--quiet", "-p", "scim2-core", "--test", "it", "does_not_allocate"])?;
+    run(&root.join("benches"), &["bench", "--quiet", "--bench", "marks"])
 }
 
 /// Documentation builds without a warning.

@@ -15,10 +15,13 @@ struct Row {
 }
 
 /// Prints the coverage per area, then the rows that no test names.
-pub(crate) fn report(root: &Path, table: &Path) -> Result<(), String> {
-    let text =
-        fs::read_to_string(table).map_err(|error| format!("{}: {error}", table.display()))?;
-    let rows = rows(&text);
+pub(crate) fn report(root: &Path, tables: &[&str]) -> Result<(), String> {
+    let mut rows = Vec::new();
+    for table in tables {
+        let text = fs::read_to_string(table).map_err(|error| format!("{table}: {error}"))?;
+        rows.extend(table_rows(&text));
+        rows.extend(rulings(&text));
+    }
     let mut names = BTreeSet::new();
     test_names(&root.join("crates"), &mut names)
         .map_err(|error| format!("reading the tests: {error}"))?;
@@ -45,8 +48,30 @@ pub(crate) fn report(root: &Path, table: &Path) -> Result<(), String> {
     Ok(())
 }
 
+/// Rulings: paragraphs that begin with an id, a title and how sure it is, all in bold, as in
+/// `**P09 replace with a filter that matches nothing (A).**`, under the heading of their letter.
+fn rulings(text: &str) -> Vec<Row> {
+    let mut area = String::new();
+    let mut rows = Vec::new();
+    for line in text.lines() {
+        if let Some(heading) = line.strip_prefix("## ") {
+            heading.clone_into(&mut area);
+        }
+        let Some(start) = line.strip_prefix("**") else { continue };
+        let id: String = start.chars().take_while(char::is_ascii_alphanumeric).collect();
+        let letter = id.get(..1).unwrap_or_default();
+        let is_id = id.len() == 3 && id.chars().skip(1).all(|c| c.is_ascii_digit());
+        if is_id && area.starts_with(&format!("{letter}. ")) {
+            let sure = start.split_once(").**").and_then(|(title, _)| title.rsplit_once('('));
+            let level = sure.map_or("", |(_, sure)| sure).split(',').next().unwrap_or_default();
+            rows.push(Row { id, area: area.clone(), level: level.to_owned() });
+        }
+    }
+    rows
+}
+
 /// The rows of every Markdown table whose first column is an id, under its heading.
-fn rows(text: &str) -> Vec<Row> {
+fn table_rows(text: &str) -> Vec<Row> {
     let mut area = String::new();
     let mut rows = Vec::new();
     for line in text.lines() {
