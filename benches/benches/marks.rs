@@ -113,7 +113,7 @@ fn marks() -> Vec<Mark> {
                 let (of_groups, policy, op) = (ResourceType::group(), policy(), change_members());
                 move || of_groups.member_delta(black_box(&op), &policy)
             }),
-            others: vec![document(10), document(100_000)],
+            others: vec![on_document(10), on_document(100_000)],
         },
         Mark {
             name: "PATCH of one member of 100,000, over HTTP types and a store",
@@ -125,7 +125,7 @@ fn marks() -> Vec<Mark> {
 }
 
 /// The same change on the whole document, which the delta spares a store.
-fn document(size: usize) -> Subject {
+fn on_document(size: usize) -> Subject {
     let (of_groups, policy, op) = (ResourceType::group(), Policy::strict(), change_members());
     let before = LazyCell::new(move || group(size));
     let name = if size < 100 { "document of 10" } else { "document of 100,000" };

@@ -43,7 +43,7 @@ impl Endpoint {
         let mut config = ProviderConfig::default();
         config.max_body = 1 << 30;
         let provider = ServiceProvider::builder(MemoryStore::default())
-            .base_url("https://example.com/v2".parse().expect("a URL"))
+            .base_url(url::Url::parse("https://example.com/v2").expect("a URL"))
             .authenticator(BearerTokens::new([token]))
             .rules(Arc::new(Silent))
             .config(config)
