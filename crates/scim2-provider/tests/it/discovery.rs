@@ -7,7 +7,6 @@ use crate::support::*;
 
 #[test]
 fn r44_4_01_the_service_provider_config_is_one_object() {
-    // Also r98_4_01.
     let server = server();
     let reply = server.get("/ServiceProviderConfig").is(200);
     let body = &reply.body;
@@ -57,7 +56,7 @@ fn what_is_advertised_follows_the_configuration() {
 
 #[test]
 fn r44_4_02_all_schemas_are_listed() {
-    // Also q18, r44_3_1_04 and r43_1_2_02.
+    // Also q18.
     let server = server();
     let reply = server.get("/Schemas").is(200);
     let ids = reply.ids();
@@ -77,7 +76,7 @@ fn r44_4_02_all_schemas_are_listed() {
 
 #[test]
 fn r44_4_03_one_schema_is_found_by_its_urn() {
-    // Also h16 and r44_3_4_1_01.
+    // Also h16.
     let server = server();
     let encoded = USER.replace(':', "%3A");
     for id in [USER, &encoded, &USER.to_uppercase()] {
@@ -143,5 +142,70 @@ fn r43_5_05_discovery_is_open_unless_it_is_closed() {
         closed.get(path).is(200);
         let wrong = [("authorization", "Bearer wrong")];
         open.call("GET", path, &wrong, b"").is(401);
+    }
+}
+
+#[test]
+fn r98_4_01_pagination_is_described() {
+    let pagination = server().get("/ServiceProviderConfig").is(200).body["pagination"].clone();
+    assert_eq!((&pagination["cursor"], &pagination["index"]), (&json!(true), &json!(true)));
+    for (config, number) in [("defaultPageSize", 100), ("maxPageSize", 1000)] {
+        assert_eq!(pagination[config], number);
+    }
+}
+
+#[test]
+fn r43_1_2_02_schemas_can_be_read() {
+    let server = server();
+    let listed = server.get("/Schemas").is(200);
+    assert!(listed.ids().contains(&USER));
+    let user = server.get(&format!("/Schemas/{USER}")).is(200);
+    let attributes = user.body["attributes"].as_array().unwrap();
+    let user_name = attributes.iter().find(|attribute| attribute["name"] == "userName").unwrap();
+    assert_eq!(user_name["uniqueness"], "server");
+    assert_eq!(user_name["required"], true);
+}
+
+#[test]
+fn r43_6_01_resource_types_cannot_be_written() {
+    let server = server();
+    let before = server.get("/ResourceTypes").is(200).body;
+    let body = server.get("/ResourceTypes/User").is(200).body.to_string();
+    for method in ["PUT", "PATCH", "DELETE", "POST"] {
+        for path in ["/ResourceTypes/User", "/ResourceTypes"] {
+            server.call(method, path, &[], body.as_bytes()).is(405);
+        }
+    }
+    assert_eq!(server.get("/ResourceTypes").is(200).body, before);
+}
+
+#[test]
+fn r43_7_01_every_schema_in_use_is_described_and_none_can_be_written() {
+    let server = server();
+    let body = json!({"schemas": [USER, ENTERPRISE], "userName": "a",
+        ENTERPRISE: {"department": "d"}});
+    let user = server.post("/Users", body).is(201).body;
+    let group = server.post("/Groups", json!({"schemas": [GROUP], "displayName": "g"})).is(201);
+    let discovered = ["/ServiceProviderConfig", "/ResourceTypes/User", &format!("/Schemas/{USER}")]
+        .map(|path| server.get(path).is(200).body);
+    for resource in [user, group.body].iter().chain(&discovered) {
+        for urn in resource["schemas"].as_array().unwrap() {
+            let path = format!("/Schemas/{}", urn.as_str().unwrap());
+            let schema = server.get(&path).is(200).body;
+            assert_eq!(schema["id"], *urn);
+            for method in ["PUT", "PATCH", "DELETE"] {
+                server.call(method, &path, &[], schema.to_string().as_bytes()).is(405);
+            }
+            assert_eq!(server.get(&path).body, schema);
+        }
+    }
+}
+
+#[test]
+fn r44_3_1_04_schemas_of_messages_are_not_listed() {
+    let server = server();
+    assert!(server.get("/Schemas").is(200).ids().iter().all(|id| !id.contains(":api:messages:")));
+    for message in [ERROR, PATCH_OP, SEARCH] {
+        server.get(&format!("/Schemas/{message}")).is(404);
     }
 }

@@ -12,7 +12,6 @@ fn put(server: &Server, path: &str, name: &str, if_match: &str) -> Reply {
 
 #[test]
 fn r44_3_14_02_the_version_is_in_header_and_meta() {
-    // Also r44_3_14_01, r43_3_1_20 and h12.
     let server = server();
     let path = format!("/Users/{}", server.user("a"));
     let reply = server.get(&path);
@@ -121,4 +120,69 @@ fn h11_existence_comes_before_precondition_and_that_before_the_body() {
     server.user("taken");
     let body = user("taken").to_string();
     server.call("PUT", &path, &stale, body.as_bytes()).is(412);
+}
+
+#[test]
+fn r43_3_1_20_meta_version_is_the_etag() {
+    let server = server();
+    let created = server.post("/Users", user("a")).is(201);
+    let path = format!("/Users/{}", created.id());
+    let title = json!([{"op": "replace", "path": "title", "value": "x"}]);
+    for reply in
+        [created, server.get(&path), server.patch(&path, title), server.put(&path, user("b"))]
+    {
+        assert!(reply.version().starts_with("W/\""));
+        assert_eq!(reply.body["meta"]["version"], reply.version());
+    }
+}
+
+#[test]
+fn r43_3_1_21_a_version_is_marked_weak() {
+    let server = server();
+    let group = server.group("g", &[]);
+    let tag = server.get(&format!("/Groups/{group}")).version();
+    // Upper case, with quotes around what follows: one state has many projections.
+    let opaque = tag.strip_prefix("W/\"").and_then(|tag| tag.strip_suffix('"')).unwrap();
+    assert!(!opaque.is_empty() && !opaque.contains('"'), "{tag}");
+}
+
+#[test]
+fn r44_3_14_01_versions_are_offered_or_not_and_it_is_said() {
+    for (offer, supported) in [(Offer::Yes, true), (Offer::No, false)] {
+        let server = Setup::config(|config| config.etag = offer).server();
+        let path = format!("/Users/{}", server.user("a"));
+        assert_eq!(server.get(&path).header("etag").is_some(), supported);
+        assert_eq!(server.get("/ServiceProviderConfig").body["etag"]["supported"], supported);
+    }
+}
+
+#[test]
+fn h12_the_version_is_that_of_the_state_and_not_of_what_is_shown() {
+    let server = server();
+    let user = server.user("a");
+    let group = server.group("g", &[&user]);
+    let path = format!("/Groups/{group}");
+    let whole = server.get(&path).version();
+    for query in ["attributes=displayName", "excludedAttributes=members", "attributes=id"] {
+        assert_eq!(server.get(&format!("{path}?{query}")).version(), whole);
+    }
+    // A change that a projection does not show is a change all the same.
+    let remove = json!([{"op": "remove", "path": "members"}]);
+    server.patch(&path, remove).is(200);
+    let after = server.get(&format!("{path}?attributes=displayName"));
+    assert_ne!(after.version(), whole);
+}
+
+#[test]
+fn h14_what_has_no_body_has_no_content_type() {
+    let server = server();
+    let path = format!("/Users/{}", server.user("a"));
+    let known = server.get(&path).version();
+    let not_modified = server.call("GET", &path, &[("if-none-match", &known)], b"").is(304);
+    let deleted = server.delete(&path).is(204);
+    for reply in [not_modified, deleted] {
+        assert!(reply.bytes.is_empty());
+        assert_eq!(reply.header("content-type"), None);
+        assert_eq!(reply.header("content-length"), None);
+    }
 }

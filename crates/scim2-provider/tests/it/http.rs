@@ -1,5 +1,7 @@
 //! HTTP (RFC 7644 §3.2, §3.8 and §3.12; rulings H01 to H18).
 
+use scim2_core::schema::{Attribute, AttributeType, Schema};
+use scim2_core::{Catalog, ResourceType};
 use scim2_provider::auth::{BearerToken, BearerTokens};
 use scim2_provider::{
     BaseUrl, Forwarded, MemoryStore, Offer, Scheme, Scope, ServiceProvider, TenantId,
@@ -39,7 +41,6 @@ fn h01_other_bodies_are_415() {
 
 #[test]
 fn h02_answers_are_what_the_client_accepts() {
-    // Also r44_3_8_03, r44_3_8_04 and r44_3_8_05.
     let server = server();
     let get = |accept: &str| server.call("GET", "/Users", &[("accept", accept)], b"");
     for accept in ["application/scim+json", "*/*", "application/*", "text/html, */*;q=0.1"] {
@@ -55,7 +56,7 @@ fn h02_answers_are_what_the_client_accepts() {
 
 #[test]
 fn h03_every_error_has_the_rfc_form() {
-    // Also r44_3_12_01 and r44_3_2_04: `is` and `fails` look at the form.
+    // `is` and `fails` look at the form.
     let server = server();
     server.get("/nowhere").is(404);
     server.get("/Users/nobody").is(404);
@@ -67,7 +68,6 @@ fn h03_every_error_has_the_rfc_form() {
 
 #[test]
 fn h05_a_method_that_was_never_defined_is_405_with_allow() {
-    // Also r44_3_2_06, r43_6_01 and r43_7_01.
     let server = server();
     let check = |methods: &str, path: &str, allow: &str| {
         for method in methods.split(' ') {
@@ -90,7 +90,6 @@ fn h05_a_method_that_was_never_defined_is_405_with_allow() {
 
 #[test]
 fn h05_what_is_defined_and_not_offered_is_501() {
-    // Also h06, r44_3_7_01, r44_3_11_01 and r44_3_5_2_01.
     let server = Setup::config(|config| config.patch = Offer::No).server();
     server.post("/Bulk", json!({})).is(501);
     for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
@@ -241,7 +240,6 @@ fn r44_3_1_01_every_answer_has_the_media_type() {
 
 #[test]
 fn r44_3_12_05_each_failure_has_its_status() {
-    // Also r44_3_12_06.
     let server = Setup::config(|config| config.max_body = 1000).server();
     let path = format!("/Users/{}", server.user("a"));
     let patch = |operation| server.patch(&path, json!([operation]));
@@ -257,4 +255,200 @@ fn r44_3_12_05_each_failure_has_its_status() {
     server.call("DELETE", &path, &[("if-match", "\"x\"")], b"").is(412);
     server.post("/Users", user(&"a".repeat(1000))).is(413);
     server.post("/Bulk", json!({})).is(501);
+}
+
+#[test]
+fn r44_3_2_01_the_endpoint_of_a_type_of_ones_own_is_what_its_author_says() {
+    // A plural with `s` SHOULD be chosen: the standard types have one, others are free.
+    let label = Attribute::new("label".parse().unwrap(), AttributeType::String);
+    let schema = Schema::new("urn:example:Staff".parse().unwrap(), vec![label]);
+    let mut catalog = Catalog::standard();
+    catalog.register(ResourceType::new("Staff", "/Personnel", schema)).unwrap();
+    let server = Setup { catalog: Some(catalog), ..Setup::default() }.server();
+    let types = server.get("/ResourceTypes").is(200);
+    assert_eq!(types.column("endpoint"), ["/Users", "/Groups", "/Personnel"]);
+    let body = json!({"schemas": ["urn:example:Staff"], "label": "x"});
+    let location = server.post("/Personnel", body).is(201);
+    assert!(location.header("location").unwrap().starts_with(&format!("{BASE}/Personnel/")));
+}
+
+#[test]
+fn r44_3_2_04_the_status_of_an_error_is_in_its_body_too() {
+    let server = server();
+    server.user("a");
+    for reply in [
+        server.get("/Users/nobody"),
+        server.post("/Users", user("a")),
+        server.post("/Users", json!([])),
+        server.call("PUT", "/Users", &[], b""),
+        server.call("POST", "/Users", &[("content-type", "text/xml")], b"<a/>"),
+        server.call("GET", "/Users", &[("authorization", "Bearer x")], b""),
+    ] {
+        assert!(reply.status.is_client_error());
+        assert_eq!(reply.body["status"], reply.status.as_str());
+    }
+}
+
+#[test]
+fn r44_3_2_05_one_endpoint_has_one_type() {
+    let label = Attribute::new("label".parse().unwrap(), AttributeType::String);
+    let schema = Schema::new("urn:example:Second".parse().unwrap(), vec![label]);
+    let mut catalog = Catalog::standard();
+    assert!(catalog.register(ResourceType::new("Second", "/Users", schema.clone())).is_err());
+    catalog.register(ResourceType::new("Second", "/Seconds", schema)).unwrap();
+}
+
+#[test]
+fn r44_3_2_06_endpoints_know_the_methods_of_table_2_and_no_others() {
+    let server = server();
+    let id = server.user("a");
+    let table = [
+        ("/Users".to_owned(), "GET HEAD POST"),
+        (format!("/Users/{id}"), "GET HEAD PUT PATCH DELETE"),
+        ("/Groups".to_owned(), "GET HEAD POST"),
+        ("/Groups/x".to_owned(), "GET HEAD PUT PATCH DELETE"),
+        ("/Users/.search".to_owned(), "POST"),
+        ("/.search".to_owned(), "POST"),
+        ("/Bulk".to_owned(), "POST"),
+        ("/Me".to_owned(), "GET HEAD POST PUT PATCH DELETE"),
+        ("/ServiceProviderConfig".to_owned(), "GET HEAD"),
+        ("/ResourceTypes".to_owned(), "GET HEAD"),
+        ("/Schemas".to_owned(), "GET HEAD"),
+    ];
+    for (path, known) in &table {
+        for method in
+            ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "LINK"]
+        {
+            let reply = server.call(method, path, &[], b"");
+            let is_known = known.split(' ').any(|known| known == method);
+            assert_eq!(reply.status != 405, is_known, "{method} {path}: {}", reply.status);
+            if !is_known {
+                let allowed: Vec<_> = reply.header("allow").unwrap().split(", ").collect();
+                assert_eq!(allowed, known.split(' ').collect::<Vec<_>>(), "{method} {path}");
+            }
+        }
+    }
+}
+
+#[test]
+fn r44_3_8_03_scim_json_can_be_asked_for() {
+    let server = server();
+    let accept = [("accept", "application/scim+json")];
+    let reply = server.call("GET", "/Users", &accept, b"").is(200);
+    assert_eq!(reply.header("content-type"), Some("application/scim+json"));
+}
+
+#[test]
+fn r44_3_8_04_plain_json_can_be_asked_for() {
+    let server = server();
+    let path = format!("/Users/{}", server.user("a"));
+    let accept = [("accept", "application/json")];
+    let reply = server.call("GET", &path, &accept, b"");
+    assert_eq!(
+        (reply.status.as_u16(), reply.header("content-type")),
+        (200, Some("application/json"))
+    );
+    assert_eq!(reply.body, server.get(&path).body);
+}
+
+#[test]
+fn r44_3_8_05_without_accept_the_answer_is_scim_json() {
+    let server = server();
+    for path in ["/Users", "/Schemas", "/nowhere"] {
+        let reply = server.get(path);
+        assert_eq!(reply.header("content-type"), Some("application/scim+json"));
+    }
+}
+
+#[test]
+fn r44_3_8_06_a_suffix_does_not_choose_the_format() {
+    let server = server();
+    let id = server.user("a");
+    for path in [format!("/Users/{id}.scim"), format!("/Users/{id}.json"), "/Users.scim".into()] {
+        server.get(&path).is(404);
+    }
+}
+
+#[test]
+fn r44_8_1_01_the_media_type_is_the_registered_one() {
+    let server = server();
+    let reply = server.post("/Users", user("a")).is(201);
+    assert_eq!(reply.header("content-type"), Some("application/scim+json"));
+    let headers = [("content-type", "application/scim+json")];
+    server.call("POST", "/Users", &headers, user("b").to_string().as_bytes()).is(201);
+}
+
+#[test]
+fn r44_3_12_01_every_error_is_a_json_document_with_the_error_schema() {
+    let server = Setup::config(|config| config.max_body = 500).server();
+    let path = format!("/Users/{}", server.user("a"));
+    let version = [("if-match", "W/\"0\"")];
+    for (status, reply) in [
+        (400, server.post("/Users", json!({}))),
+        (401, server.call("GET", "/Users", &[("authorization", "x")], b"")),
+        (403, server.get("/Schemas?filter=id+pr")),
+        (404, server.get("/nowhere/at/all")),
+        (404, server.get("/Users/nobody")),
+        (405, server.call("DELETE", "/Users", &[], b"")),
+        (406, server.call("GET", "/Users", &[("accept", "image/png")], b"")),
+        (409, server.post("/Users", user("a"))),
+        (412, server.call("DELETE", &path, &version, b"")),
+        (413, server.post("/Users", user(&"x".repeat(500)))),
+        (415, server.call("POST", "/Users", &[("content-type", "text/csv")], b"a,b")),
+    ] {
+        let reply = reply.is(status);
+        assert_eq!(reply.body["schemas"], json!([ERROR]));
+    }
+}
+
+#[test]
+fn r44_3_12_06_scim_types_are_the_words_of_table_9() {
+    let server = server();
+    let path = format!("/Users/{}", server.user("a"));
+    let patch = |operation| server.patch(&path, json!([operation]));
+    server.filter("/Users", "userName zz \"x\"").fails(400, "invalidFilter");
+    server.post("/Users", user("a")).fails(409, "uniqueness");
+    patch(json!({"op": "replace", "path": "id", "value": "x"})).fails(400, "mutability");
+    server.post("/Users", json!({"userName": "b"})).fails(400, "invalidSyntax");
+    patch(json!({"op": "add", "path": "a b", "value": 1})).fails(400, "invalidPath");
+    patch(json!({"op": "remove"})).fails(400, "noTarget");
+    patch(json!({"op": "add", "path": "active", "value": "x"})).fails(400, "invalidValue");
+    // What has no word has none.
+    assert_eq!(server.get("/Users/nobody").is(404).body.get("scimType"), None);
+}
+
+#[test]
+fn r99_2_5_1_1_01_respond_async_is_not_honoured_and_the_answer_is_synchronous() {
+    let server = server();
+    let prefer = [("prefer", "respond-async")];
+    let reply = server.call("POST", "/Users", &prefer, user("a").to_string().as_bytes()).is(201);
+    assert_eq!(reply.header("preference-applied"), None);
+    assert_eq!(server.get(&format!("/Users/{}", reply.id())).is(200).body, reply.body);
+}
+
+#[test]
+fn r99_2_5_1_1_02_wait_is_ignored_with_the_preference_that_it_belongs_to() {
+    let server = server();
+    for prefer in ["respond-async, wait=5", "respond-async;wait=0", "wait=x"] {
+        let path = format!("/Users/{}", server.user(prefer));
+        let reply = server.call("DELETE", &path, &[("prefer", prefer)], b"").is(204);
+        assert_eq!(reply.header("preference-applied"), None);
+        server.get(&path).is(404);
+    }
+}
+
+#[test]
+fn r99_3_01_no_answer_is_202_so_none_carries_a_transaction() {
+    let server = server();
+    let prefer = [("prefer", "respond-async")];
+    let path = format!("/Users/{}", server.user("a"));
+    let patch = json!({"schemas": [PATCH_OP],
+        "Operations": [{"op": "add", "path": "title", "value": "x"}]});
+    for (method, body) in
+        [("GET", String::new()), ("PATCH", patch.to_string()), ("DELETE", String::new())]
+    {
+        let reply = server.call(method, &path, &prefer, body.as_bytes());
+        assert_ne!(reply.status, 202, "{method}");
+        assert_eq!(reply.header("set-txn"), None);
+    }
 }

@@ -37,7 +37,6 @@ fn r43_4_1_2_11_groups_change_through_groups_alone() {
 
 #[test]
 fn w30_groups_are_direct_and_indirect_and_may_go_in_circles() {
-    // Also r43_4_1_2_12.
     let server = server();
     let user = server.user("a");
     let inner = server.group("inner", &[&user]);
@@ -58,7 +57,7 @@ fn w30_groups_are_direct_and_indirect_and_may_go_in_circles() {
 
 #[test]
 fn w31_members_show_type_and_name_of_what_they_are() {
-    // Also r43_4_2_03, r43_2_3_7_04 and w19.
+    // Also w19.
     let server = server();
     let body = json!({"schemas": [USER], "userName": "a", "displayName": "Anna"});
     let user = server.post("/Users", body).is(201).id().to_owned();
@@ -111,7 +110,6 @@ fn w35_a_manager_is_named_by_its_value_and_shown_with_its_name() {
 
 #[test]
 fn w24_members_are_a_set() {
-    // Also r43_2_4_08.
     let server = server();
     let (a, b) = (server.user("a"), server.user("b"));
     let group = server.group("g", &[&a, &b, &a]);
@@ -249,5 +247,69 @@ fn a_member_without_value_is_refused() {
         let add = json!([{"op": "add", "path": "members", "value": [member]}]);
         server.patch(&path, add).fails(400, "invalidValue");
         assert_eq!(server.get(&path).body["members"].as_array().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn r43_2_3_7_04_every_reference_can_be_followed() {
+    let server = server();
+    let boss = server.user("boss");
+    let body = json!({"schemas": [USER, ENTERPRISE], "userName": "a",
+        ENTERPRISE: {"manager": {"value": boss}}});
+    let user = server.post("/Users", body).is(201).id().to_owned();
+    let inner = server.group("inner", &[&user]);
+    let outer = server.group("outer", &[&user, &inner]);
+    let mut found = 0;
+    for path in [format!("/Groups/{outer}"), format!("/Users/{user}")] {
+        let body = server.get(&path).is(200).body;
+        let lists = ["members", "groups"].iter().filter_map(|name| body[*name].as_array());
+        let manager = body.get(ENTERPRISE).map(|extension| &extension["manager"]);
+        for reference in lists.flatten().chain(manager) {
+            let path = reference["$ref"].as_str().unwrap().strip_prefix(BASE).unwrap();
+            assert_eq!(server.get(path).is(200).id(), reference["value"]);
+            found += 1;
+        }
+    }
+    assert_eq!(found, 5);
+    // One that leads nowhere has the status for it.
+    let group = server.group("g", &["nobody"]);
+    let member = server.get(&format!("/Groups/{group}")).body["members"][0].clone();
+    server.get(member["$ref"].as_str().unwrap().strip_prefix(BASE).unwrap()).is(404);
+}
+
+#[test]
+fn r43_2_3_7_05_references_to_nobody_are_taken() {
+    // It MAY be refused; members often arrive before the users that they name.
+    let server = server();
+    let group = server.group("g", &["nobody"]);
+    assert_eq!(server.members(&group), ["nobody"]);
+    let body = json!({"schemas": [USER, ENTERPRISE], "userName": "a",
+        ENTERPRISE: {"manager": {"value": "nobody"}}});
+    let reply = server.post("/Users", body).is(201);
+    assert_eq!(reply.body[ENTERPRISE]["manager"]["value"], "nobody");
+}
+
+#[test]
+fn r43_4_1_2_12_groups_are_direct_or_indirect() {
+    let server = server();
+    let user = server.user("a");
+    let inner = server.group("inner", &[&user]);
+    let outer = server.group("outer", &[&inner]);
+    let of = |group: &str, kind: &str| (group.to_owned(), kind.to_owned());
+    assert_eq!(groups_of(&server, &user), [of(&inner, "direct"), of(&outer, "indirect")]);
+    let found = server.filter("/Users", r#"groups[type eq "indirect"]"#).is(200);
+    assert_eq!(found.ids(), [&user]);
+}
+
+#[test]
+fn r43_4_2_03_a_member_is_an_id_and_where_to_find_it() {
+    let server = server();
+    let (user, inner) = (server.user("a"), server.group("inner", &[]));
+    let group = server.group("g", &[&user, &inner]);
+    let members = server.get(&format!("/Groups/{group}")).is(200).body["members"].clone();
+    let expected = [("Users", &user), ("Groups", &inner)];
+    for (member, (endpoint, id)) in members.as_array().unwrap().iter().zip(expected) {
+        assert_eq!(member["value"], **id);
+        assert_eq!(member["$ref"], format!("{BASE}/{endpoint}/{id}"));
     }
 }

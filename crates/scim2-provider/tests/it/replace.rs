@@ -19,7 +19,7 @@ fn badges() -> Catalog {
 
 #[test]
 fn r44_3_5_1_04_what_is_immutable_is_set_once() {
-    // Also r44_3_5_1_09, r43_7_13, r43_7_14 and w07.
+    // Also w07.
     let server = Setup { catalog: Some(badges()), ..Setup::default() }.server();
     let body = |label: &str, serial: Option<&str>| {
         let mut body = json!({"schemas": ["urn:example:Badge"], "label": label});
@@ -40,7 +40,7 @@ fn r44_3_5_1_04_what_is_immutable_is_set_once() {
 
 #[test]
 fn r43_2_01_each_attribute_is_judged_by_its_own_rule() {
-    // Also r44_3_5_01, r44_3_5_02 and w03: readOnly is ignored, unknown is refused.
+    // readOnly is ignored, unknown is refused.
     let server = server();
     let path = format!("/Users/{}", server.user("a"));
     let mut body = user("a");
@@ -52,7 +52,6 @@ fn r43_2_01_each_attribute_is_judged_by_its_own_rule() {
 
 #[test]
 fn r44_3_5_1_01_put_does_not_create() {
-    // Also r44_3_2_03.
     let server = server();
     server.put("/Users/nobody", user("bjensen")).is(404);
     assert_eq!(server.total("/Users"), 0);
@@ -60,7 +59,6 @@ fn r44_3_5_1_01_put_does_not_create() {
 
 #[test]
 fn r44_3_5_1_02_given_values_replace_and_missing_ones_are_cleared() {
-    // Also r44_3_5_1_03, r44_3_5_1_07 and r43_2_5_02.
     let server = server();
     let body = json!({"schemas": [USER], "userName": "a", "title": "x", "nickName": "n"});
     let path = format!("/Users/{}", server.post("/Users", body).is(201).id());
@@ -74,7 +72,7 @@ fn r44_3_5_1_02_given_values_replace_and_missing_ones_are_cleared() {
 
 #[test]
 fn r44_3_5_1_05_read_only_values_are_ignored() {
-    // Also w06 and r43_4_1_2_11.
+    // Also w06.
     let server = server();
     let id = server.user("a");
     let body = json!({"schemas": [USER], "id": "other", "userName": "a",
@@ -87,7 +85,6 @@ fn r44_3_5_1_05_read_only_values_are_ignored() {
 
 #[test]
 fn w11_a_taken_value_is_409_in_put_and_patch_too() {
-    // Also r43_7_21.
     let server = server();
     server.user("a");
     let path = format!("/Users/{}", server.user("b"));
@@ -170,4 +167,141 @@ fn w29_last_modified_always_moves_forward() {
         assert_ne!(reply.body["meta"]["created"], modified);
         last = modified;
     }
+}
+
+#[test]
+fn r44_3_5_01_every_resource_can_be_put() {
+    let server = Setup { catalog: Some(badges()), ..Setup::default() }.server();
+    for (endpoint, schema, name) in [
+        ("/Users", USER, "userName"),
+        ("/Groups", GROUP, "displayName"),
+        ("/Badges", "urn:example:Badge", "label"),
+    ] {
+        let body = |value: &str| json!({"schemas": [schema], name: value});
+        let path = format!("{endpoint}/{}", server.post(endpoint, body("a")).is(201).id());
+        assert_eq!(server.put(&path, body("b")).is(200).body[name], "b");
+        assert_eq!(server.get(&path).body[name], "b");
+    }
+}
+
+#[test]
+fn r44_3_5_02_patch_is_offered_and_said_to_be() {
+    let server = server();
+    assert_eq!(server.get("/ServiceProviderConfig").body["patch"]["supported"], true);
+    let path = format!("/Users/{}", server.user("a"));
+    let operations = json!([{"op": "add", "path": "title", "value": "x"}]);
+    assert_eq!(server.patch(&path, operations).is(200).body["title"], "x");
+}
+
+#[test]
+fn r44_3_2_03_put_of_an_unknown_id_stores_nothing() {
+    let server = server();
+    let group = json!({"schemas": [GROUP], "displayName": "g"});
+    for (endpoint, body) in [("/Users", user("a")), ("/Groups", group)] {
+        let path = format!("{endpoint}/7c3a1c0e-0000-7000-8000-000000000000");
+        server.put(&path, body).is(404);
+        server.get(&path).is(404);
+        assert_eq!(server.total(endpoint), 0);
+    }
+}
+
+#[test]
+fn r44_3_5_1_03_what_put_leaves_out_is_cleared_but_for_what_only_stands_once() {
+    let server = Setup { catalog: Some(badges()), ..Setup::default() }.server();
+    let body = json!({"schemas": ["urn:example:Badge"], "label": "x", "serial": "s1"});
+    let path = format!("/Badges/{}", server.post("/Badges", body).is(201).id());
+    let reply = server.put(&path, json!({"schemas": ["urn:example:Badge"]})).is(200);
+    assert_eq!(reply.body.get("label"), None);
+    assert_eq!(reply.body["serial"], "s1", "what is immutable stays (W08)");
+}
+
+#[test]
+fn r44_3_5_1_07_success_is_200_with_the_whole_resource() {
+    let server = server();
+    let member = server.user("a");
+    let path = format!("/Groups/{}", server.group("g", &[]));
+    let body = json!({"schemas": [GROUP], "displayName": "h", "externalId": "e",
+        "members": [{"value": member}]});
+    let reply = server.put(&path, body).is(200);
+    assert_eq!(reply.body, server.get(&path).is(200).body);
+    assert_eq!(reply.body["members"][0]["value"], member);
+    assert_eq!(reply.body["externalId"], "e");
+}
+
+#[test]
+fn r44_3_5_1_09_another_value_of_what_is_immutable_is_400_mutability() {
+    let server = Setup { catalog: Some(badges()), ..Setup::default() }.server();
+    let body = |serial: &str| json!({"schemas": ["urn:example:Badge"], "serial": serial});
+    let path = format!("/Badges/{}", server.post("/Badges", body("s1")).is(201).id());
+    let before = server.get(&path).body;
+    server.put(&path, body("s2")).fails(400, "mutability").naming("serial");
+    assert_eq!(server.get(&path).body, before);
+}
+
+#[test]
+fn r43_7_13_what_is_immutable_and_unset_may_be_set() {
+    let server = Setup { catalog: Some(badges()), ..Setup::default() }.server();
+    let body = json!({"schemas": ["urn:example:Badge"], "label": "x"});
+    let mut set = body.clone();
+    set["serial"] = "s1".into();
+    assert_eq!(server.post("/Badges", set.clone()).is(201).body["serial"], "s1");
+    for by_put in [true, false] {
+        let path = format!("/Badges/{}", server.post("/Badges", body.clone()).is(201).id());
+        let operations = json!([{"op": "add", "path": "serial", "value": "s1"}]);
+        let reply =
+            if by_put { server.put(&path, set.clone()) } else { server.patch(&path, operations) };
+        assert_eq!(reply.is(200).body["serial"], "s1");
+    }
+}
+
+#[test]
+fn r43_7_14_what_is_immutable_and_set_is_never_updated() {
+    let server = Setup { catalog: Some(badges()), ..Setup::default() }.server();
+    let body = json!({"schemas": ["urn:example:Badge"], "serial": "s1"});
+    let path = format!("/Badges/{}", server.post("/Badges", body).is(201).id());
+    for operation in [
+        json!({"op": "replace", "path": "serial", "value": "s2"}),
+        json!({"op": "add", "path": "SERIAL", "value": "s2"}),
+        json!({"op": "add", "value": {"serial": "s2"}}),
+        json!({"op": "remove", "path": "serial"}),
+        json!({"op": "replace", "path": "serial", "value": null}),
+    ] {
+        server.patch(&path, json!([operation])).fails(400, "mutability");
+        assert_eq!(server.get(&path).body["serial"], "s1", "{operation}");
+    }
+}
+
+#[test]
+fn r43_7_21_a_taken_value_is_409_for_every_write() {
+    let server = server();
+    server.user("a");
+    let path = format!("/Users/{}", server.user("b"));
+    let rename = json!([{"op": "replace", "path": "userName", "value": "A"}]);
+    server.post("/Users", user("A")).fails(409, "uniqueness");
+    server.put(&path, user("A")).fails(409, "uniqueness");
+    server.patch(&path, rename).fails(409, "uniqueness");
+}
+
+#[test]
+fn r43_2_5_02_null_and_an_empty_array_clear() {
+    let server = server();
+    let full = json!({"schemas": [USER], "userName": "a", "title": "t",
+        "emails": [{"value": "a@example.com"}], "name": {"givenName": "A"}});
+    let cleared = json!({"schemas": [USER], "userName": "a", "title": null, "emails": [],
+        "name": null});
+    let gone = |path: &str| {
+        let body = server.get(path).is(200).body;
+        ["title", "emails", "name"].iter().all(|name| body.get(*name).is_none())
+    };
+    let path = format!("/Users/{}", server.post("/Users", full.clone()).is(201).id());
+    server.put(&path, cleared).is(200);
+    assert!(gone(&path));
+    server.put(&path, full).is(200);
+    let operations = json!([
+        {"op": "replace", "path": "title", "value": null},
+        {"op": "replace", "path": "emails", "value": []},
+        {"op": "replace", "value": {"name": null}},
+    ]);
+    server.patch(&path, operations).is(200);
+    assert!(gone(&path));
 }
