@@ -49,6 +49,10 @@ pub struct SearchRequest {
 }
 
 impl SearchRequest {
+    /// The largest `startIndex` that is read: the largest whole number that every reader of JSON
+    /// has exactly (RFC 8259 §6).
+    pub const MAX_START_INDEX: i64 = (1 << 53) - 1;
+
     /// A request for everything that passes a filter.
     #[must_use]
     pub fn with_filter(filter: impl ToString) -> Self {
@@ -65,6 +69,7 @@ impl SearchRequest {
     ///
     /// # Errors
     /// 400 `invalidValue` for `startIndex` or `count` that is no whole number (rulings Q01, H21),
+    /// a `startIndex` over [`MAX_START_INDEX`](Self::MAX_START_INDEX),
     /// another `sortOrder` than `ascending` or `descending` (ruling Q08), `startIndex` beside
     /// `cursor` (ruling Q23), a parameter given twice, or text that is not UTF-8; 400
     /// `invalidFilter` for an empty filter (ruling F33).
@@ -86,7 +91,9 @@ impl SearchRequest {
                 "filter" => once(&mut request.filter, name, value()?.into_owned())?,
                 "sortBy" => once(&mut request.sort_by, name, value()?.into_owned())?,
                 "sortOrder" => once(&mut request.sort_order, name, sort_order(&value()?)?)?,
-                "startIndex" => once(&mut request.start_index, name, whole(name, &value()?)?)?,
+                "startIndex" => {
+                    once(&mut request.start_index, name, start_index(whole(name, &value()?)?)?)?;
+                }
                 "count" => once(&mut request.count, name, whole(name, &value()?)?)?,
                 _ => once(&mut request.cursor, name, value()?.into_owned())?,
             }
@@ -127,7 +134,9 @@ impl SearchRequest {
                 "filter" => request.filter = Some(text(name, value)?.to_owned()),
                 "sortBy" => request.sort_by = Some(text(name, value)?.to_owned()),
                 "sortOrder" => request.sort_order = Some(sort_order(text(name, value)?)?),
-                "startIndex" => request.start_index = Some(number(name, value, policy)?),
+                "startIndex" => {
+                    request.start_index = Some(start_index(number(name, value, policy)?)?);
+                }
                 "count" => request.count = Some(number(name, value, policy)?),
                 _ => request.cursor = Some(text(name, value)?.to_owned()),
             }
@@ -282,6 +291,16 @@ fn keyword(sort_order: SortOrder) -> &'static str {
         SortOrder::Ascending => "ascending",
         SortOrder::Descending => "descending",
     }
+}
+
+/// A list repeats the `startIndex` that was asked for (ruling Q01), so one that it could not
+/// repeat is refused.
+fn start_index(number: i64) -> Result<i64, Error> {
+    let most = SearchRequest::MAX_START_INDEX;
+    if number > most {
+        return Err(Error::invalid_value(format_args!("`startIndex` must be at most {most}")));
+    }
+    Ok(number)
 }
 
 /// A whole number of any length; beyond 64 bits it is as good as the largest.

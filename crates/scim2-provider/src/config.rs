@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use scim2_core::syntax::AttrPath;
+
 /// Features and limits of a service provider. The defaults suit most; change single fields.
 ///
 /// ```
@@ -40,6 +42,10 @@ pub struct ProviderConfig {
     pub if_match: IfMatch,
     /// Who may read the discovery endpoints (ruling H04).
     pub discovery: Discovery,
+    /// Attributes that must not be asked for in a URL, which proxies and logs see: a GET whose
+    /// filter names one is 403 `sensitive`, and a POST to `.search` is answered (RFC 7644 §7.5.2,
+    /// ruling H19).
+    pub sensitive: Vec<AttrPath>,
     /// Where people read how to use the service.
     pub documentation_uri: Option<String>,
 }
@@ -71,6 +77,7 @@ impl Default for ProviderConfig {
             change_password: Offer::No,
             if_match: IfMatch::Optional,
             discovery: Discovery::Open,
+            sensitive: Vec::new(),
             documentation_uri: None,
         }
     }
@@ -91,6 +98,7 @@ impl fmt::Debug for ProviderConfig {
             .field("change_password", &self.change_password)
             .field("if_match", &self.if_match)
             .field("discovery", &self.discovery)
+            .field("sensitive", &self.sensitive)
             .field("documentation_uri", &self.documentation_uri)
             .finish_non_exhaustive()
     }

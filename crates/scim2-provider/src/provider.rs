@@ -386,7 +386,8 @@ impl<S: Store, A: Authenticator> ServiceProviderBuilder<S, A> {
     ///
     /// # Errors
     /// When the base URL is missing or unusable, a resource type has an endpoint that the
-    /// protocol needs, the page sizes are 0, or there are no random numbers for a cursor key.
+    /// protocol needs, the page sizes are 0, a sensitive attribute is unknown, or there are no
+    /// random numbers for a cursor key.
     pub fn build(self) -> Result<ServiceProvider<S, A>, BuildError> {
         let base_url = self.base_url.ok_or(BuildError::NoBaseUrl)?;
         if !base_url.is_usable() {
@@ -401,6 +402,14 @@ impl<S: Store, A: Authenticator> ServiceProviderBuilder<S, A> {
         }
         if self.config.default_page_size == 0 || self.config.max_page_size == 0 {
             return Err(BuildError::EmptyPages);
+        }
+        let unknown = self
+            .config
+            .sensitive
+            .iter()
+            .find(|path| !self.catalog.iter().any(|ty| ty.resolve(path, &self.policy).is_ok()));
+        if let Some(path) = unknown {
+            return Err(BuildError::UnknownSensitive { path: path.to_string().into() });
         }
         let key = match self.config.cursor_key {
             Some(key) => key,
@@ -491,6 +500,12 @@ pub enum BuildError {
     /// A page size is 0.
     #[error("page sizes must be at least 1")]
     EmptyPages,
+    /// No resource type has an attribute that [`ProviderConfig::sensitive`] names.
+    #[error("no resource type has the sensitive attribute `{path}`")]
+    UnknownSensitive {
+        /// The path of the attribute.
+        path: Box<str>,
+    },
     /// The operating system gave no random numbers.
     #[error("no random numbers to make a cursor key of")]
     NoRandomness,

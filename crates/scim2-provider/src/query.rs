@@ -3,16 +3,17 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use scim2_core::bind::BoundFilter;
+use scim2_core::catalog::Resolved;
 use scim2_core::list::ListResponse;
 use scim2_core::project::{Projection, parse_list_with};
 use scim2_core::rules::IndexPaging;
 use scim2_core::search::SearchRequest;
 use scim2_core::sort::SortKey;
 use scim2_core::syntax::{AttrPath, Filter};
-use scim2_core::{Error, ResourceType};
+use scim2_core::{Error, ResourceType, ScimType};
 
 use crate::auth::Authenticator;
 use crate::config::Paging;
@@ -56,6 +57,9 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             None => None,
         };
         let bound = filter.as_ref().map(|filter| self.bind(cx, ty, filter)).transpose()?;
+        if let Some(bound) = bound.as_ref().filter(|_| cx.parts.method != Method::POST) {
+            self.check_sensitive(ty, bound)?;
+        }
         let sort = self.sort(ty, request)?;
         self.rules.check_query(ty, request, filter.as_ref())?;
 
@@ -112,6 +116,31 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         match without_locations(filter, &cx.base, &self.catalog)? {
             Some(filter) => ty.bind(&filter, &self.policy),
             None => Ok(bound),
+        }
+    }
+
+    /// Refuses a filter in a URL that looks at what should not be in one (ruling H19).
+    fn check_sensitive(&self, ty: &ResourceType, filter: &BoundFilter) -> Result<(), Error> {
+        let mentioned = |path: &&AttrPath| {
+            let Ok(Resolved::Attribute { extension, attribute, .. }) =
+                ty.resolve(path, &self.policy)
+            else {
+                return false;
+            };
+            let name = attribute.name.as_str();
+            match extension {
+                Some(extension) => filter.mentions(&format!("{}:{name}", extension.schema.id)),
+                None => filter.mentions(name),
+            }
+        };
+        match self.config.sensitive.iter().find(mentioned) {
+            Some(path) => Err(Error::new(StatusCode::FORBIDDEN)
+                .with_scim_type(ScimType::Sensitive)
+                .detail(format_args!(
+                    "`{path}` must not be asked for in a URL, use POST to `{}/.search`",
+                    ty.endpoint()
+                ))),
+            None => Ok(()),
         }
     }
 

@@ -37,10 +37,18 @@ const SEARCH: &str = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
 #[test]
 fn q01_start_index_must_be_a_whole_number() {
     assert_eq!(query("startIndex=-5").start_index, Some(-5));
-    assert_eq!(query("startIndex=99999999999999999999").start_index, Some(i64::MAX));
-    for text in
-        ["startIndex=abc", "startIndex=", "startIndex=1.5", "startIndex=+1", "startIndex=1e3"]
-    {
+    let most = SearchRequest::MAX_START_INDEX;
+    assert_eq!(query(&format!("startIndex={most}")).start_index, Some(most));
+    assert_eq!(query("startIndex=-99999999999999999999").start_index, Some(i64::MIN));
+    for text in [
+        "startIndex=abc",
+        "startIndex=",
+        "startIndex=1.5",
+        "startIndex=+1",
+        "startIndex=1e3",
+        "startIndex=9007199254740992",
+        "startIndex=99999999999999999999",
+    ] {
         refused(SearchRequest::from_query(text), ScimType::InvalidValue);
     }
 }

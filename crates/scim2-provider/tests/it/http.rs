@@ -214,6 +214,15 @@ fn what_cannot_serve_is_not_built() {
         .authenticator(BearerTokens::new([]))
         .build();
     assert_eq!(unplaced.err(), Some(BuildError::NoBaseUrl));
+    let mut config = scim2_provider::ProviderConfig::default();
+    config.sensitive = vec!["emial".parse().unwrap()];
+    let misspelt = ServiceProvider::builder(MemoryStore::default())
+        .base_url(url::Url::parse(BASE).unwrap())
+        .authenticator(BearerTokens::new([]))
+        .config(config)
+        .build();
+    let path = "emial".into();
+    assert_eq!(misspelt.err(), Some(BuildError::UnknownSensitive { path }));
 }
 
 #[test]
