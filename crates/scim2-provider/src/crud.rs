@@ -23,7 +23,7 @@ use crate::effect::same_state;
 use crate::provider::{Exchange, ServiceProvider};
 use crate::query::parameters;
 use crate::respond::{Answer, Failure};
-use crate::store::{Load, Store, StoreError, Stored, has_groups, has_members};
+use crate::store::{Load, Store, StoreError, Stored, has_groups, has_members, if_match};
 
 impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     /// POST to an endpoint (RFC 7644 §3.3).
@@ -39,7 +39,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         let resource = ty.validate_new(resource, &self.policy)?;
         check_members(ty, &resource)?;
         self.rules.check_create(ty, &resource)?;
-        let stored = self.store.insert(&cx.principal.scope, ty, resource).await?;
+        let stored = self.store.insert(&cx.principal.scope, ty, resource.into()).await?;
         Ok(self.show(cx, ty, stored, &projection, Some(&written), StatusCode::CREATED))
     }
 
@@ -96,7 +96,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             let after = ty.validate_replace(&before.resource, resource.clone(), &self.policy)?;
             check_members(ty, &after)?;
             self.rules.check_replace(ty, &after)?;
-            Ok(Some(after).filter(|after| !same_state(ty, &before.resource, after)))
+            Ok((!same_state(ty, &before.resource, &after)).then(|| after.into()))
         };
         let scope = &cx.principal.scope;
         let updated = self.store.update(scope, ty, id, Load::Full, Box::new(change)).await?;
@@ -134,8 +134,9 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         let scope = &cx.principal.scope;
         let stored = match delta {
             Some(delta) => {
+                let expected = expected.as_ref();
                 let updated =
-                    self.store.change_members(scope, ty, id, expected.as_ref(), &delta).await?;
+                    self.store.change_members(scope, ty, id, expected, &delta, None).await?;
                 match shown {
                     Load::WithoutMembers => updated.stored,
                     Load::Full => {
@@ -157,7 +158,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
                     }
                     check_members(ty, &after)?;
                     self.check_patched(ty, &after)?;
-                    Ok(Some(after))
+                    Ok(Some(after.into()))
                 };
                 self.store.update(scope, ty, id, load, Box::new(change)).await?.stored
             }
@@ -178,7 +179,8 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         id: &ResourceId,
     ) -> Result<Answer, Failure> {
         let expected = self.expected(cx.parts)?;
-        self.store.delete(&cx.principal.scope, ty, id, expected.as_ref()).await?;
+        let check = if_match(expected.as_ref());
+        self.store.delete(&cx.principal.scope, ty, id, Load::WithoutMembers, check).await?;
         Ok(Answer::empty(StatusCode::NO_CONTENT))
     }
 

@@ -37,6 +37,7 @@ mod crud;
 mod cursor;
 mod discovery;
 mod effect;
+pub mod events;
 mod keyset;
 mod locate;
 mod media;

@@ -7,15 +7,18 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use chrono::{DateTime, Utc};
+use scim2_core::ResourceType;
 use scim2_core::change::MemberDelta;
 use scim2_core::etag::EntityTags;
 use scim2_core::resource::ResourceId;
-use scim2_core::{Resource, ResourceType, Valid};
 
-use self::tenant::{Content, Memberships, Row, Tenant};
+use self::tenant::{Content, Memberships, Tenant};
 use crate::clock::{Clock, SystemClock};
+use crate::events::{ChangeEvent, ChangeRecord, MemoryOutbox, Outbox};
 use crate::scope::{Scope, TenantId};
-use crate::store::{Change, Load, Query, QueryResult, Store, StoreError, Stored, Updated};
+use crate::store::{
+    Change, Check, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
+};
 
 /// Keeps resources in memory: all rules of [`Store`], no durability.
 ///
@@ -28,6 +31,8 @@ use crate::store::{Change, Load, Query, QueryResult, Store, StoreError, Stored, 
 /// ```
 pub struct MemoryStore {
     tenants: RwLock<HashMap<TenantId, Tenant>>,
+    /// Written while `tenants` is locked, so that its order is that of the changes.
+    outbox: MemoryOutbox,
     clock: Arc<dyn Clock>,
 }
 
@@ -35,7 +40,7 @@ impl MemoryStore {
     /// An empty store that goes by this clock.
     #[must_use]
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
-        Self { tenants: RwLock::default(), clock }
+        Self { tenants: RwLock::default(), outbox: MemoryOutbox::default(), clock }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, HashMap<TenantId, Tenant>> {
@@ -45,6 +50,20 @@ impl MemoryStore {
 
     fn write(&self) -> RwLockWriteGuard<'_, HashMap<TenantId, Tenant>> {
         self.tenants.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes down what was done to a resource, if that is wanted.
+    fn tell(
+        &self,
+        scope: &Scope,
+        ty: &ResourceType,
+        stored: &Stored,
+        record: Option<ChangeRecord>,
+    ) {
+        let Some(record) = record else { return };
+        let (id, version) = (ResourceId::from(stored.id()), stored.version.clone());
+        let (name, at) = (ty.name(), stored.last_modified);
+        self.outbox.push(ChangeEvent::new(0, scope.clone(), name, id, version, at, record));
     }
 }
 
@@ -92,19 +111,20 @@ impl Store for MemoryStore {
         &self,
         scope: &Scope,
         ty: &ResourceType,
-        resource: Valid<Resource>,
+        write: Write,
     ) -> Result<Stored, StoreError> {
         let now = milliseconds(self.clock.now());
         let id = new_id(now)?;
         let mut tenants = self.write();
         let tenant = tenants.entry(scope.tenant.clone()).or_default();
-        let mut resource = resource.into_inner();
+        let mut resource = write.resource.into_inner();
         resource.insert("id", id.as_str());
         let content = Content::of(ty, resource);
         tenant.check_unique(&id, &content)?;
         tenant.add(&id, ty, scope, content, now);
-        let row = tenant.row(ty, &id)?;
-        Ok(tenant.stored(row, ty, scope, Load::Full))
+        let stored = tenant.stored(tenant.row(ty, &id)?, ty, scope, Load::Full);
+        self.tell(scope, ty, &stored, write.record);
+        Ok(stored)
     }
 
     async fn update(
@@ -119,10 +139,10 @@ impl Store for MemoryStore {
         let mut tenants = self.write();
         let tenant = tenants.get_mut(&scope.tenant).ok_or(StoreError::NotFound)?;
         let before = tenant.stored(tenant.row(ty, id)?, ty, scope, load);
-        let Some(after) = change(&before).map_err(StoreError::Refused)? else {
+        let Some(write) = change(&before).map_err(StoreError::Refused)? else {
             return Ok(Updated::unchanged(before));
         };
-        let mut after = after.into_inner();
+        let mut after = write.resource.into_inner();
         after.insert("id", id.as_str());
         let content = Content::of(ty, after);
         tenant.check_unique(id, &content)?;
@@ -131,8 +151,9 @@ impl Store for MemoryStore {
             Load::WithoutMembers => Memberships::Keep,
         };
         tenant.put(id, scope, content, memberships, now);
-        let row = tenant.row(ty, id)?;
-        Ok(Updated::changed(tenant.stored(row, ty, scope, load)))
+        let stored = tenant.stored(tenant.row(ty, id)?, ty, scope, load);
+        self.tell(scope, ty, &stored, write.record);
+        Ok(Updated::changed(stored))
     }
 
     async fn change_members(
@@ -142,15 +163,22 @@ impl Store for MemoryStore {
         id: &ResourceId,
         expected: Option<&EntityTags>,
         delta: &MemberDelta,
+        record: Option<&ChangeRecord>,
     ) -> Result<Updated, StoreError> {
         let now = milliseconds(self.clock.now());
         let mut tenants = self.write();
         let tenant = tenants.get_mut(&scope.tenant).ok_or(StoreError::NotFound)?;
         let row = tenant.row(ty, id)?;
-        check_version(row, expected)?;
-        let changed = tenant.change_members(id, delta, now);
+        if expected.is_some_and(|expected| !expected.matches(&row.version())) {
+            return Err(StoreError::PreconditionFailed);
+        }
+        let delta = tenant.change_members(id, delta, now);
         let stored = tenant.stored(tenant.row(ty, id)?, ty, scope, Load::WithoutMembers);
-        Ok(if changed { Updated::changed(stored) } else { Updated::unchanged(stored) })
+        if !delta.is_empty() {
+            let record = record.map(|record| record.clone().with_members(&delta));
+            self.tell(scope, ty, &stored, record);
+        }
+        Ok(Updated::members(stored, delta))
     }
 
     async fn delete(
@@ -158,21 +186,29 @@ impl Store for MemoryStore {
         scope: &Scope,
         ty: &ResourceType,
         id: &ResourceId,
-        expected: Option<&EntityTags>,
+        load: Load,
+        mut check: Check<'_>,
     ) -> Result<(), StoreError> {
         let now = milliseconds(self.clock.now());
         let mut tenants = self.write();
         let tenant = tenants.get_mut(&scope.tenant).ok_or(StoreError::NotFound)?;
-        check_version(tenant.row(ty, id)?, expected)?;
-        tenant.delete(id, now);
+        let before = tenant.stored(tenant.row(ty, id)?, ty, scope, load);
+        let cascade = tenant.cascade(id);
+        let record = check(&before, &cascade).map_err(StoreError::Refused)?;
+        tenant.delete(id, &cascade, now);
+        let Some(record) = record else { return Ok(()) };
+        let gone = Stored { last_modified: now.max(before.last_modified), ..before };
+        self.tell(scope, ty, &gone, Some(record.clone()));
+        for (affected, record) in cascade.records(id, &record) {
+            if let Some(event) = tenant.event(scope, &affected.id, record) {
+                self.outbox.push(event);
+            }
+        }
         Ok(())
     }
-}
 
-fn check_version(row: &Row, expected: Option<&EntityTags>) -> Result<(), StoreError> {
-    match expected {
-        Some(expected) if !expected.matches(&row.version()) => Err(StoreError::PreconditionFailed),
-        _ => Ok(()),
+    fn outbox(&self) -> Option<&dyn Outbox> {
+        Some(&self.outbox)
     }
 }
 

@@ -15,6 +15,7 @@ use scim2_core::sort::SortKey;
 use scim2_core::{Error, Resource, ResourceType, Valid};
 use serde_json::{Map, Value};
 
+use crate::events::{Cascade, ChangeRecord, Outbox};
 pub use crate::keyset::SortedPosition;
 use crate::scope::Scope;
 
@@ -78,7 +79,7 @@ pub trait Store: Send + Sync + 'static {
         &self,
         scope: &Scope,
         ty: &ResourceType,
-        resource: Valid<Resource>,
+        write: Write,
     ) -> impl Future<Output = Result<Stored, StoreError>> + Send;
 
     /// Changes one resource: reads it, calls `change`, writes what it returns, all or nothing.
@@ -104,7 +105,9 @@ pub trait Store: Send + Sync + 'static {
     /// Adds and removes members by name, at a cost that does not depend on the group's size.
     ///
     /// Adding a member that is there and removing one that is not are no changes. The resource
-    /// in the answer is read [`Load::WithoutMembers`].
+    /// in the answer is read [`Load::WithoutMembers`]. `record` names the members that were asked
+    /// for; what is written down, and answered as [`Updated::members`], names those that were in
+    /// fact added and removed.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::PreconditionFailed`] when `expected` does not list
@@ -116,24 +119,78 @@ pub trait Store: Send + Sync + 'static {
         id: &ResourceId,
         expected: Option<&EntityTags>,
         delta: &MemberDelta,
+        record: Option<&ChangeRecord>,
     ) -> impl Future<Output = Result<Updated, StoreError>> + Send;
 
-    /// Deletes one resource and every reference to it.
+    /// Deletes one resource and every reference to it: reads it, calls `check`, deletes, all or
+    /// nothing.
+    ///
+    /// `check` is given the resource as `load` asks and what its deletion changes in others, and
+    /// returns what is to be written down. The store may call it again when it lost a race
+    /// against another writer.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::PreconditionFailed`] when `expected` does not list
-    /// the version, and when the store fails.
+    /// [`StoreError::NotFound`], [`StoreError::Refused`] with what `check` returned,
+    /// [`StoreError::Conflict`] after too many lost races, and when the store fails.
     fn delete(
         &self,
         scope: &Scope,
         ty: &ResourceType,
         id: &ResourceId,
-        expected: Option<&EntityTags>,
+        load: Load,
+        check: Check<'_>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Where the store keeps the [`ChangeRecord`]s that it is given, each in the transaction of
+    /// its change.
+    ///
+    /// Without one, which is the default, it is given none. The service provider then tells of
+    /// changes after they were made, from memory: what is not delivered when the process ends is
+    /// lost, and what a deletion changes in other resources is not told.
+    fn outbox(&self) -> Option<&dyn Outbox> {
+        None
+    }
 }
 
 /// What [`Store::update`] calls between reading and writing.
-pub type Change<'a> = Box<dyn FnMut(&Stored) -> Result<Option<Valid<Resource>>, Error> + Send + 'a>;
+pub type Change<'a> = Box<dyn FnMut(&Stored) -> Result<Option<Write>, Error> + Send + 'a>;
+
+/// What [`Store::delete`] calls between reading and deleting.
+pub type Check<'a> =
+    Box<dyn FnMut(&Stored, &Cascade) -> Result<Option<ChangeRecord>, Error> + Send + 'a>;
+
+/// A [`Check`] of the version alone, which has nothing written down.
+#[must_use]
+pub fn if_match(expected: Option<&EntityTags>) -> Check<'_> {
+    Box::new(move |before, _| match expected {
+        Some(expected) if !expected.matches(&before.version) => Err(Error::precondition_failed()),
+        _ => Ok(None),
+    })
+}
+
+/// A resource to be written.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Write {
+    /// The resource.
+    pub resource: Valid<Resource>,
+    /// What a store with an [outbox](Store::outbox) writes down in the same transaction.
+    pub record: Option<ChangeRecord>,
+}
+
+impl Write {
+    /// The same resource, to be written with this record.
+    #[must_use]
+    pub fn with_record(self, record: Option<ChangeRecord>) -> Self {
+        Self { record, ..self }
+    }
+}
+
+impl From<Valid<Resource>> for Write {
+    fn from(resource: Valid<Resource>) -> Self {
+        Self { resource, record: None }
+    }
+}
 
 /// How much of a resource is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,19 +281,27 @@ pub struct Updated {
     pub stored: Stored,
     /// Whether anything changed; if not, version and time are the old ones.
     pub changed: bool,
+    /// The members that [`Store::change_members`] has added and removed.
+    pub members: MemberDelta,
 }
 
 impl Updated {
     /// A resource that was changed.
     #[must_use]
     pub fn changed(stored: Stored) -> Self {
-        Self { stored, changed: true }
+        Self { stored, changed: true, members: MemberDelta::default() }
     }
 
     /// A resource to which nothing happened.
     #[must_use]
     pub fn unchanged(stored: Stored) -> Self {
-        Self { stored, changed: false }
+        Self { stored, changed: false, members: MemberDelta::default() }
+    }
+
+    /// A group that has these members more and these less; none of either is no change.
+    #[must_use]
+    pub fn members(stored: Stored, members: MemberDelta) -> Self {
+        Self { stored, changed: !members.is_empty(), members }
     }
 }
 

@@ -47,6 +47,7 @@ mod candidates;
 mod error;
 mod id;
 mod migrate;
+mod outbox;
 mod query;
 mod read;
 mod secret;

@@ -9,7 +9,8 @@ use crate::error::OpenError;
 const APPLICATION_ID: i32 = 0x5343_494D;
 
 /// Each brings the file one version further, and is never changed once it was published.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_resources.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("migrations/0001_resources.sql"), include_str!("migrations/0002_outbox.sql")];
 
 /// What is to happen when the comparison keys in the file were made by other rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -138,9 +138,9 @@ fn references(ty: &ResourceType, document: &mut Resource) -> Vec<Reference> {
 }
 
 /// Takes a reference to a deleted resource out of a document, and its extension if that is empty
-/// then.
+/// then. The attribute's name comes after the extension's URN and a colon where it is in one.
 pub(crate) fn clear_reference(document: &mut Resource, path: &str, target: &SqlValue) {
-    let (extension, name) = match path.split_once(' ') {
+    let (extension, name) = match path.rsplit_once(':') {
         Some((uri, name)) => (Some(uri), name),
         None => (None, path),
     };

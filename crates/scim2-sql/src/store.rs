@@ -12,19 +12,23 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, pa
 use scim2_core::change::MemberDelta;
 use scim2_core::etag::EntityTags;
 use scim2_core::resource::ResourceId;
-use scim2_core::{Catalog, Resource, ResourceType, Valid};
-use scim2_provider::store::{Change, Load, Query, QueryResult, Store, StoreError, Stored, Updated};
+use scim2_core::{Catalog, ResourceType};
+use scim2_provider::events::{Cascade, ChangeRecord, Outbox};
+use scim2_provider::store::{
+    Change, Check, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
+};
 use scim2_provider::{Clock, Scope, SystemClock};
 use tokio::sync::Mutex;
 
 use crate::error::{OpenError, Sqlite};
 use crate::id::Generator;
 use crate::migrate::{Keys, OtherKeys, migrate, set_fold_version};
+use crate::outbox::Entry;
 use crate::read::{COLUMNS, Kept, Reader, id_column};
 use crate::secret::{Hashed, Secrets, hash_all, verify};
 use crate::shape::Content;
 use crate::threads::Threads;
-use crate::{query, write};
+use crate::{outbox, query, write};
 
 /// How often an update is tried before it is given up as lost to other writers.
 const MAX_RACES: u32 = 16;
@@ -56,7 +60,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// let body = br#"{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "babs"}"#;
 /// let resource = user.validate_new(user.ingest(body, &Policy::strict())?, &Policy::strict())?;
 ///
-/// let stored = store.insert(&scope, &user, resource).await?;
+/// let stored = store.insert(&scope, &user, resource.into()).await?;
 /// let id = stored.id().into();
 /// assert_eq!(store.get(&scope, &user, &id, Load::Full).await?, Some(stored));
 /// # Ok(()) }
@@ -146,6 +150,22 @@ impl SqliteStore {
             .await
     }
 
+    /// Reads in one transaction.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.inner.threads.read(move |connection, _| work(connection)).await
+    }
+
+    /// Makes a change, and returns when it is on the disk.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.inner.threads.write(move |writing| work(writing.connection)).await
+    }
+
     fn now(&self) -> i64 {
         self.inner.clock.now().timestamp_millis()
     }
@@ -208,14 +228,19 @@ impl Store for SqliteStore {
         &self,
         scope: &Scope,
         ty: &ResourceType,
-        resource: Valid<Resource>,
+        write: Write,
     ) -> Result<Stored, StoreError> {
+        let Write { resource, record, .. } = write;
         let mut content = Content::of(ty, resource.into_inner())?;
         let secrets = self.hash(&mut content).await?;
         let (scope, ty, now) = (scope.clone(), ty.clone(), self.now());
         self.inner
             .threads
-            .write(move |writing| write::insert(writing, &scope, &ty, &content, &secrets, now))
+            .write(move |writing| {
+                let stored = write::insert(writing, &scope, &ty, &content, &secrets, now)?;
+                outbox::put_stored(writing.connection, &scope, &ty, &stored, record.as_ref())?;
+                Ok(stored)
+            })
             .await
     }
 
@@ -244,17 +269,24 @@ impl Store for SqliteStore {
                     Ok(((kept.pk, kept.version), reader.stored(&kept, load)?))
                 })
                 .await?;
-            let Some(after) = change(&before).map_err(StoreError::Refused)? else {
+            let Some(write) = change(&before).map_err(StoreError::Refused)? else {
                 return Ok(Updated::unchanged(before));
             };
-            let mut content = Content::of(&ty, after.into_inner())?;
+            let Write { resource, record, .. } = write;
+            let mut content = Content::of(&ty, resource.into_inner())?;
             let secrets = self.hash(&mut content).await?;
             let now = self.now();
             let written = self
                 .inner
                 .threads
                 .write(move |writing| {
-                    write::replace(writing, &scope, &ty, row, &content, &secrets, load, now)
+                    let stored =
+                        write::replace(writing, &scope, &ty, row, &content, &secrets, load, now)?;
+                    if let Some(stored) = &stored {
+                        let connection = writing.connection;
+                        outbox::put_stored(connection, &scope, &ty, stored, record.as_ref())?;
+                    }
+                    Ok(stored)
                 })
                 .await?;
             if let Some(stored) = written {
@@ -271,14 +303,29 @@ impl Store for SqliteStore {
         id: &ResourceId,
         expected: Option<&EntityTags>,
         delta: &MemberDelta,
+        record: Option<&ChangeRecord>,
     ) -> Result<Updated, StoreError> {
         let (scope, ty, id, now) = (scope.clone(), ty.clone(), id.clone(), self.now());
-        let (expected, delta) = (expected.cloned(), delta.clone());
+        let (expected, delta, record) = (expected.cloned(), delta.clone(), record.cloned());
         self.inner
             .threads
             .write(move |writing| {
                 let expected = expected.as_ref();
-                write::change_members(writing, &scope, &ty, id.as_str(), expected, &delta, now)
+                let updated = write::change_members(
+                    writing,
+                    &scope,
+                    &ty,
+                    id.as_str(),
+                    expected,
+                    &delta,
+                    now,
+                )?;
+                if updated.changed {
+                    let record = record.map(|record| record.with_members(&updated.members));
+                    let (connection, stored) = (writing.connection, &updated.stored);
+                    outbox::put_stored(connection, &scope, &ty, stored, record.as_ref())?;
+                }
+                Ok(updated)
             })
             .await
     }
@@ -288,16 +335,71 @@ impl Store for SqliteStore {
         scope: &Scope,
         ty: &ResourceType,
         id: &ResourceId,
-        expected: Option<&EntityTags>,
+        load: Load,
+        mut check: Check<'_>,
     ) -> Result<(), StoreError> {
-        let (scope, ty, id, now) = (scope.clone(), ty.clone(), id.clone(), self.now());
-        let expected = expected.cloned();
-        self.inner
-            .threads
-            .write(move |writing| {
-                write::delete(writing, &scope, &ty, id.as_str(), expected.as_ref(), now)
-            })
-            .await
+        let _turn = match self.stripe(scope, id) {
+            Some(stripe) => Some(stripe.lock().await),
+            None => None,
+        };
+        for _ in 0..MAX_RACES {
+            let (reader_scope, reader_ty, reader_id) = (scope.clone(), ty.clone(), id.clone());
+            let (row, before, referrers) = self
+                .inner
+                .threads
+                .read(move |connection, _| {
+                    let reader = Reader::new(connection, &reader_scope, &reader_ty)?;
+                    let reader = reader.ok_or(StoreError::NotFound)?;
+                    let kept = reader.find(reader_id.as_str())?.ok_or(StoreError::NotFound)?;
+                    let referrers = write::referrers(&reader, &kept)?;
+                    Ok(((kept.pk, kept.version), reader.stored(&kept, load)?, referrers))
+                })
+                .await?;
+            let cascade = referrers.iter().map(|(_, affected)| affected.clone()).collect();
+            let cascade = Cascade::new(cascade);
+            let record = check(&before, &cascade).map_err(StoreError::Refused)?;
+            let (scope, ty, id, now) = (scope.clone(), ty.clone(), id.clone(), self.now());
+            let deleted = self
+                .inner
+                .threads
+                .write(move |writing| {
+                    if !write::delete(writing, &scope, &ty, row, &referrers, now)? {
+                        return Ok(false);
+                    }
+                    let Some(record) = record else { return Ok(true) };
+                    let connection = writing.connection;
+                    let entry = Entry {
+                        resource_type: ty.name(),
+                        id: id.as_str(),
+                        version: &before.version,
+                        at: now.max(before.last_modified.timestamp_millis()),
+                        record: &record,
+                    };
+                    outbox::put(connection, &scope, &entry)?;
+                    let caused = cascade.records(&id, &record);
+                    for ((pk, _), (affected, record)) in referrers.iter().zip(caused) {
+                        let (version, at) = write::version(connection, *pk)?;
+                        let entry = Entry {
+                            resource_type: &affected.resource_type,
+                            id: affected.id.as_str(),
+                            version: &version,
+                            at,
+                            record: &record,
+                        };
+                        outbox::put(connection, &scope, &entry)?;
+                    }
+                    Ok(true)
+                })
+                .await?;
+            if deleted {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Conflict)
+    }
+
+    fn outbox(&self) -> Option<&dyn Outbox> {
+        Some(self)
     }
 }
 
@@ -515,7 +617,7 @@ fn owner(
 
 #[cfg(test)]
 mod tests {
-    use scim2_core::Policy;
+    use scim2_core::{Policy, Resource, Valid};
     use scim2_provider::TenantId;
 
     use super::*;
@@ -535,7 +637,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(directory.path().join("scim.db")).unwrap();
         let (scope, ty) = (Scope::tenant(TenantId::new("acme").unwrap()), ResourceType::user());
-        let first = store.insert(&scope, &ty, user("first", "")).await.unwrap();
+        let first = store.insert(&scope, &ty, user("first", "").into()).await.unwrap();
         let pages = |pages: i64| {
             let set = move |writing: &mut crate::threads::Writing<'_>| {
                 let sql = format!("PRAGMA max_page_count = {pages}");
@@ -546,13 +648,13 @@ mod tests {
         // As many pages as there are.
         pages(1).await.unwrap();
         let large = "x".repeat(100_000);
-        let full = store.insert(&scope, &ty, user("second", &large)).await;
+        let full = store.insert(&scope, &ty, user("second", &large).into()).await;
         assert!(matches!(full, Err(StoreError::Unavailable { .. })), "{full:?}");
         let id = ResourceId::from(first.id());
         assert_eq!(store.get(&scope, &ty, &id, Load::Full).await.unwrap(), Some(first));
         // When there is room again, nothing of the failed attempt is in the way.
         pages(1_000_000).await.unwrap();
-        store.insert(&scope, &ty, user("second", &large)).await.unwrap();
+        store.insert(&scope, &ty, user("second", &large).into()).await.unwrap();
     }
 
     #[tokio::test]
@@ -564,7 +666,7 @@ mod tests {
             .unwrap();
         let (scope, ty) = (Scope::tenant(TenantId::new("acme").unwrap()), ResourceType::user());
         for i in 0..300 {
-            store.insert(&scope, &ty, user(&i.to_string(), "")).await.unwrap();
+            store.insert(&scope, &ty, user(&i.to_string(), "").into()).await.unwrap();
         }
         let filter = ty.bind(&"title pr".parse().unwrap(), &Policy::strict()).unwrap();
         let query = Query::page(scim2_provider::store::Page::first(1)).with_filter(filter);

@@ -2,18 +2,20 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 use scim2_core::change::MemberDelta;
 use scim2_core::etag::{EntityTags, Version};
 use scim2_core::key::comparison_key;
+use scim2_core::resource::ResourceId;
 use scim2_core::{Resource, ResourceType};
 use scim2_provider::Scope;
+use scim2_provider::events::Affected;
 use scim2_provider::store::{Load, StoreError, Stored, Updated, has_members};
 use serde_json::Map;
 
 use crate::error::{Sqlite, is_duplicate, store_error};
 use crate::id;
-use crate::read::{Kept, Reader, name_id, tenant};
+use crate::read::{Kept, Reader, id_column, name_id, tenant};
 use crate::secret::Hashed;
 use crate::shape::{Content, Member, Reference, clear_reference};
 use crate::threads::Writing;
@@ -107,9 +109,11 @@ pub(crate) fn change_members(
     let reader = Reader::new(connection, scope, ty)?.ok_or(StoreError::NotFound)?;
     let kept = expect(&reader, id, expected)?;
     let row = Writer { connection, tenant: reader.tenant, rtype: reader.rtype, pk: kept.pk };
-    let mut changed = 0;
+    let mut done = MemberDelta::default();
     for member in &delta.remove {
-        changed += row.leave(&comparison_key(true, member.as_str()))?;
+        if row.leave(&comparison_key(true, member.as_str()))? > 0 {
+            done.remove.push(member.clone());
+        }
     }
     for member in &delta.add {
         let mut element = Map::new();
@@ -120,64 +124,105 @@ pub(crate) fn change_members(
         if let Some(display) = &member.display {
             element.insert("display".into(), (**display).into());
         }
-        if let Some(member) = Member::of(element)? {
-            changed += row.join(&member)?;
+        if let Some(new) = Member::of(element)?
+            && row.join(&new)? > 0
+        {
+            done.add.push(member.clone());
         }
     }
-    if changed > 0 {
+    if !done.is_empty() {
         touch(connection, kept.pk, now)?;
     }
     let stored = read_back(connection, scope, ty, kept.pk, Load::WithoutMembers)?;
-    Ok(if changed > 0 { Updated::changed(stored) } else { Updated::unchanged(stored) })
+    Ok(Updated::members(stored, done))
 }
 
-/// Deletes a resource and what refers to it (ruling W32).
+/// The rows that the deletion of a resource changes: the groups that it is in, then those that
+/// refer to it otherwise, each in the order of creation.
+pub(crate) fn referrers(
+    reader: &Reader<'_>,
+    kept: &Kept,
+) -> Result<Vec<(i64, Affected)>, StoreError> {
+    let key = id::to_sql(&kept.id);
+    let sql = "SELECT m.group_pk, r.id, n.name FROM scim_member m
+               JOIN scim_resource r ON r.pk = m.group_pk JOIN scim_name n ON n.name_id = r.rtype
+               WHERE m.tenant = ?1 AND m.member = ?2 AND m.group_pk <> ?3 ORDER BY m.group_pk";
+    let mut statement = reader.connection.prepare_cached(sql).db()?;
+    let mut rows = statement.query(params![reader.tenant, key, kept.pk]).db()?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().db()? {
+        let (pk, id, name): (_, _, String) =
+            (row.get(0).db()?, id_column(row, 1).db()?, row.get(2).db()?);
+        found.push((pk, Affected::group(&name, ResourceId::from(id))));
+    }
+    let groups = found.len();
+    let sql = "SELECT f.pk, r.id, n.name, p.name FROM scim_ref f
+               JOIN scim_name p ON p.name_id = f.path
+               JOIN scim_resource r ON r.pk = f.pk JOIN scim_name n ON n.name_id = r.rtype
+               WHERE f.tenant = ?1 AND f.target = ?2 AND f.required = 0 AND f.pk <> ?3
+               ORDER BY f.pk, f.path";
+    let mut statement = reader.connection.prepare_cached(sql).db()?;
+    let mut rows = statement.query(params![reader.tenant, key, kept.pk]).db()?;
+    while let Some(row) = rows.next().db()? {
+        let (pk, id, name): (_, _, String) =
+            (row.get(0).db()?, id_column(row, 1).db()?, row.get(2).db()?);
+        let path = row.get::<_, String>(3).db()?.replace(' ', ":").into_boxed_str();
+        match found.get_mut(groups..).and_then(<[_]>::last_mut) {
+            Some((last, affected)) if *last == pk => affected.attributes.push(path),
+            _ => found.push((pk, Affected::referrer(&name, ResourceId::from(id), vec![path]))),
+        }
+    }
+    Ok(found)
+}
+
+/// Deletes a resource that is in this version and what refers to it (ruling W32), if that is
+/// what it was.
 pub(crate) fn delete(
     writing: &Writing<'_>,
     scope: &Scope,
     ty: &ResourceType,
-    id: &str,
-    expected: Option<&EntityTags>,
+    before: (i64, i64),
+    expected: &[(i64, Affected)],
     now: i64,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let connection = writing.connection;
+    let (pk, version) = before;
     let reader = Reader::new(connection, scope, ty)?.ok_or(StoreError::NotFound)?;
-    let kept = expect(&reader, id, expected)?;
-    let key = id::to_sql(id);
+    let Some(kept) = reader.row(pk)?.filter(|kept| kept.version == version) else {
+        return Ok(false);
+    };
+    if referrers(&reader, &kept)? != expected {
+        return Ok(false);
+    }
+    let key = id::to_sql(&kept.id);
     // Its own keys, members and references go with it.
     let sql = "DELETE FROM scim_resource WHERE pk = ?1";
     connection.prepare_cached(sql).db()?.execute([kept.pk]).db()?;
-
-    let sql = "DELETE FROM scim_member WHERE tenant = ?1 AND member = ?2 RETURNING group_pk";
-    let mut statement = connection.prepare_cached(sql).db()?;
-    let groups: Vec<i64> = statement
-        .query_map(params![reader.tenant, key], |row| row.get(0))
-        .db()?
-        .collect::<Result<_, _>>()
-        .db()?;
-    for group in groups {
-        touch(connection, group, now)?;
-    }
-
-    let sql = "SELECT f.pk, n.name FROM scim_ref f JOIN scim_name n ON n.name_id = f.path
-               WHERE f.tenant = ?1 AND f.target = ?2 AND f.required = 0";
-    let mut statement = connection.prepare_cached(sql).db()?;
-    let referrers: Vec<(i64, String)> = statement
-        .query_map(params![reader.tenant, key], |row| Ok((row.get(0)?, row.get(1)?)))
-        .db()?
-        .collect::<Result<_, _>>()
-        .db()?;
-    for (pk, path) in referrers {
-        let Some(referrer) = reader.row(pk)? else { continue };
-        let mut document = referrer.document()?;
-        clear_reference(&mut document, &path, &key);
-        let sql = "UPDATE scim_resource SET doc = ?2 WHERE pk = ?1";
-        connection.prepare_cached(sql).db()?.execute(params![pk, text(&document)?]).db()?;
-        touch(connection, pk, now)?;
+    let sql = "DELETE FROM scim_member WHERE tenant = ?1 AND member = ?2";
+    connection.prepare_cached(sql).db()?.execute(params![reader.tenant, key]).db()?;
+    for (pk, affected) in expected {
+        if !affected.loses_member() {
+            let Some(referrer) = reader.row(*pk)? else { continue };
+            let mut document = referrer.document()?;
+            for path in &affected.attributes {
+                clear_reference(&mut document, path, &key);
+            }
+            let sql = "UPDATE scim_resource SET doc = ?2 WHERE pk = ?1";
+            connection.prepare_cached(sql).db()?.execute(params![pk, text(&document)?]).db()?;
+        }
+        touch(connection, *pk, now)?;
     }
     let sql = "DELETE FROM scim_ref WHERE tenant = ?1 AND target = ?2 AND required = 0";
     connection.prepare_cached(sql).db()?.execute(params![reader.tenant, key]).db()?;
-    Ok(())
+    Ok(true)
+}
+
+/// The version of a row, and when it was made.
+pub(crate) fn version(connection: &Connection, pk: i64) -> Result<(Version, i64), StoreError> {
+    let sql = "SELECT version, modified FROM scim_resource WHERE pk = ?1";
+    let mut statement = connection.prepare_cached(sql).db()?;
+    let version = |row: &Row<'_>| Ok((Version::weak(row.get::<_, i64>(0)?), row.get(1)?));
+    statement.query_row([pk], version).db()
 }
 
 /// Makes the keys of one row anew, by today's rules.
@@ -230,7 +275,7 @@ fn read_back(
     reader.stored(&kept, load)
 }
 
-fn ensure_tenant(connection: &Connection, scope: &Scope) -> Result<i64, StoreError> {
+pub(crate) fn ensure_tenant(connection: &Connection, scope: &Scope) -> Result<i64, StoreError> {
     if let Some(known) = tenant(connection, scope)? {
         return Ok(known);
     }
@@ -239,7 +284,7 @@ fn ensure_tenant(connection: &Connection, scope: &Scope) -> Result<i64, StoreErr
     statement.query_row([scope.tenant.as_str()], |row| row.get(0)).db()
 }
 
-fn ensure_name(connection: &Connection, name: &str) -> Result<i64, StoreError> {
+pub(crate) fn ensure_name(connection: &Connection, name: &str) -> Result<i64, StoreError> {
     if let Some(known) = name_id(connection, name)? {
         return Ok(known);
     }
@@ -406,7 +451,7 @@ impl Writer<'_> {
         let sql = "SELECT member, element FROM scim_member WHERE group_pk = ?1";
         let mut statement = self.connection.prepare_cached(sql).db()?;
         let mut old: HashMap<String, Option<String>> = statement
-            .query_map([self.pk], |row| Ok((crate::read::id_column(row, 0)?, row.get(1)?)))
+            .query_map([self.pk], |row| Ok((id_column(row, 0)?, row.get(1)?)))
             .db()?
             .collect::<Result<_, _>>()
             .db()?;

@@ -5,12 +5,15 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use scim2_axum::{Mount, router, versioned};
+use scim2_core::ResourceType;
 use scim2_core::change::MemberDelta;
 use scim2_core::etag::EntityTags;
 use scim2_core::resource::ResourceId;
-use scim2_core::{Resource, ResourceType, Valid};
 use scim2_provider::Scope;
-use scim2_provider::store::{Change, Load, Query, QueryResult, Store, StoreError, Stored, Updated};
+use scim2_provider::events::ChangeRecord;
+use scim2_provider::store::{
+    Change, Check, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
+};
 use tokio::io::AsyncWriteExt;
 
 use crate::support::*;
@@ -148,12 +151,7 @@ impl Store for Broken {
         Err(StoreError::internal("the disk with customer data is full"))
     }
 
-    async fn insert(
-        &self,
-        _: &Scope,
-        _: &ResourceType,
-        _: Valid<Resource>,
-    ) -> Result<Stored, StoreError> {
+    async fn insert(&self, _: &Scope, _: &ResourceType, _: Write) -> Result<Stored, StoreError> {
         Err(StoreError::Unavailable {
             retry_after: Some(Duration::from_millis(1500)),
             source: None,
@@ -178,6 +176,7 @@ impl Store for Broken {
         _: &ResourceId,
         _: Option<&EntityTags>,
         _: &MemberDelta,
+        _: Option<&ChangeRecord>,
     ) -> Result<Updated, StoreError> {
         Err(StoreError::Conflict)
     }
@@ -187,7 +186,8 @@ impl Store for Broken {
         _: &Scope,
         _: &ResourceType,
         _: &ResourceId,
-        _: Option<&EntityTags>,
+        _: Load,
+        _: Check<'_>,
     ) -> Result<(), StoreError> {
         Err(StoreError::NotFound)
     }

@@ -12,6 +12,7 @@ use scim2_core::sort::SortValue;
 use scim2_core::{Resource, ResourceType};
 use serde_json::{Map, Value};
 
+use crate::events::{Affected, Cascade, ChangeEvent, ChangeRecord};
 use crate::scope::{ProvisioningDomain, Scope};
 use crate::store::{
     Load, Page, Position, Query, QueryResult, SortedPosition, StoreError, Stored, has_groups,
@@ -256,28 +257,29 @@ impl Tenant {
         self.touch(id, now);
     }
 
-    /// Adds and removes members. Returns whether that changed anything.
+    /// Adds and removes members. Returns those that it changed anything for.
     pub(super) fn change_members(
         &mut self,
         id: &ResourceId,
         delta: &MemberDelta,
         now: DateTime<Utc>,
-    ) -> bool {
-        let Some(row) = self.rows.get(id) else { return false };
+    ) -> MemberDelta {
+        let Some(row) = self.rows.get(id) else { return MemberDelta::default() };
         let is_member = |member: &ResourceId| row.members.contains(member.as_str());
-        let add: Vec<_> = delta.add.iter().filter(|member| !is_member(&member.value)).collect();
-        let remove: Vec<_> = delta.remove.iter().filter(|member| is_member(member)).collect();
-        let changed = !add.is_empty() || !remove.is_empty();
-        for member in remove {
+        let new = |member: &&Member| !is_member(&member.value);
+        let add: Vec<_> = delta.add.iter().filter(new).cloned().collect();
+        let remove = delta.remove.iter().filter(|member| is_member(member)).cloned().collect();
+        let delta = MemberDelta { add, remove };
+        for member in &delta.remove {
             self.unlink(id, member);
         }
-        for member in add {
+        for member in &delta.add {
             self.link(id, member.value.clone(), element(member));
         }
-        if changed {
+        if !delta.is_empty() {
             self.touch(id, now);
         }
-        changed
+        delta
     }
 
     /// Makes something a member of a group, or changes how the group names it.
@@ -322,8 +324,46 @@ impl Tenant {
         row.document.insert("meta", meta);
     }
 
+    /// What the deletion of a row changes in others.
+    pub(super) fn cascade(&self, id: &ResourceId) -> Cascade {
+        let rows = |id: &ResourceId| self.rows.get(id).map(|row| &row.ty);
+        let groups = self.groups.get(id).into_iter().flatten().filter_map(|(_, group)| {
+            // A group that has itself as member goes as a whole.
+            let ty = rows(group).filter(|_| group != id)?;
+            Some(Affected::group(ty.name(), group.clone()))
+        });
+        let referrers = self.referrers.get(id).into_iter().flatten().filter_map(|referrer| {
+            let row = self.rows.get(referrer).filter(|_| referrer != id)?;
+            let names = references_to(&row.ty, &row.document, id.as_str());
+            let names: Vec<_> = names
+                .into_iter()
+                .map(|(extension, name)| match extension {
+                    Some(uri) => format!("{uri}:{name}").into(),
+                    None => name.into(),
+                })
+                .collect();
+            let affected = Affected::referrer(row.ty.name(), referrer.clone(), names);
+            (!affected.attributes.is_empty()).then_some((row.sequence, affected))
+        });
+        let mut referrers: Vec<_> = referrers.collect();
+        referrers.sort_unstable_by_key(|(sequence, _)| *sequence);
+        Cascade::new(groups.chain(referrers.into_iter().map(|(_, affected)| affected)).collect())
+    }
+
+    /// What is told of a row as it is now.
+    pub(super) fn event(
+        &self,
+        scope: &Scope,
+        id: &ResourceId,
+        record: ChangeRecord,
+    ) -> Option<ChangeEvent> {
+        let row = self.rows.get(id)?;
+        let (name, version, at) = (row.ty.name(), row.version(), row.last_modified);
+        Some(ChangeEvent::new(0, scope.clone(), name, id.clone(), version, at, record))
+    }
+
     /// Deletes a row and what refers to it (ruling W32).
-    pub(super) fn delete(&mut self, id: &ResourceId, now: DateTime<Utc>) {
+    pub(super) fn delete(&mut self, id: &ResourceId, cascade: &Cascade, now: DateTime<Utc>) {
         let Some(row) = self.rows.remove(id) else { return };
         if let Some(order) = self.order.get_mut(row.ty.name()) {
             order.remove(&row.sequence);
@@ -343,17 +383,17 @@ impl Tenant {
                 }
             }
         }
-        for (_, group) in self.groups.remove(id).unwrap_or_default() {
-            if let Some(row) = self.rows.get_mut(&group) {
-                row.members.remove(id.as_str());
-                self.touch(&group, now);
-            }
-        }
-        for referrer in self.referrers.remove(id).unwrap_or_default() {
-            if let Some(row) = self.rows.get_mut(&referrer) {
-                row.references.remove(id);
-                clear_references(&row.ty, &mut row.document, id.as_str());
-                self.touch(&referrer, now);
+        self.groups.remove(id);
+        self.referrers.remove(id);
+        for affected in &cascade.affected {
+            if let Some(row) = self.rows.get_mut(&affected.id) {
+                if affected.loses_member() {
+                    row.members.remove(id.as_str());
+                } else {
+                    row.references.remove(id);
+                    clear_references(&row.ty, &mut row.document, id.as_str());
+                }
+                self.touch(&affected.id, now);
             }
         }
     }
@@ -579,23 +619,36 @@ fn shows_name(attribute: &Attribute) -> bool {
     name.is_some_and(|name| name.mutability == Mutability::ReadOnly)
 }
 
+/// The references in a document to a resource, but for those that a schema requires: each with
+/// the URN of its extension.
+fn references_to<'a>(
+    ty: &'a ResourceType,
+    document: &Resource,
+    target: &str,
+) -> Vec<(Option<&'a str>, &'a str)> {
+    let optional = singular_references(ty).filter(|(_, attribute)| !attribute.required);
+    let refers = |extension: Option<&str>, name: &str| {
+        let map = match extension {
+            Some(uri) => document.get(uri)?.as_object()?,
+            None => document.as_map(),
+        };
+        Some(map.get(name)?.get("value")?.as_str() == Some(target))
+    };
+    optional
+        .map(|(extension, attribute)| (extension, attribute.name.as_str()))
+        .filter(|(extension, name)| refers(*extension, name) == Some(true))
+        .collect()
+}
+
 /// Takes references to a resource out of a document, and extensions that are empty then. What a
 /// schema requires stays.
 fn clear_references(ty: &ResourceType, document: &mut Resource, target: &str) {
-    for (extension, attribute) in singular_references(ty).filter(|(_, a)| !a.required) {
-        let name = attribute.name.as_str();
+    for (extension, name) in references_to(ty, document, target) {
         let map = match extension {
             Some(uri) => document.as_map_mut().get_mut(uri).and_then(Value::as_object_mut),
             None => Some(document.as_map_mut()),
         };
         let Some(map) = map else { continue };
-        let refers = map
-            .get(name)
-            .and_then(|reference| reference.get("value"))
-            .is_some_and(|value| value.as_str() == Some(target));
-        if !refers {
-            continue;
-        }
         map.remove(name);
         if let (true, Some(uri)) = (map.is_empty(), extension) {
             document.remove(uri);

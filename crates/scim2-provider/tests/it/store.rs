@@ -5,7 +5,7 @@ use std::sync::Arc;
 use scim2_core::etag::EntityTags;
 use scim2_core::resource::ResourceId;
 use scim2_core::{Policy, Resource, ResourceType, Valid};
-use scim2_provider::store::{Load, Page, Position, Query, Store, StoreError, Stored};
+use scim2_provider::store::{Load, Page, Position, Query, Store, StoreError, Stored, if_match};
 use scim2_provider::{MemoryStore, ProvisioningDomain, Scope, TenantId};
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ fn valid(ty: &ResourceType, resource: Value) -> Valid<Resource> {
 }
 
 fn insert(store: &MemoryStore, ty: &ResourceType, resource: Value) -> Stored {
-    block_on(store.insert(&scope(), ty, valid(ty, resource))).unwrap()
+    block_on(store.insert(&scope(), ty, valid(ty, resource).into())).unwrap()
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn an_update_without_members_keeps_them() {
     let body = json!({"schemas": [GROUP], "displayName": "g", "members": [{"value": "m"}]});
     let id = ResourceId::from(insert(&store, &ty, body).id());
     let renamed = valid(&ty, json!({"schemas": [GROUP], "displayName": "h"}));
-    let change = Box::new(move |_: &Stored| Ok(Some(renamed.clone())));
+    let change = Box::new(move |_: &Stored| Ok(Some(renamed.clone().into())));
     let updated = block_on(store.update(&scope(), &ty, &id, Load::WithoutMembers, change)).unwrap();
     assert!(updated.changed);
     let stored = block_on(store.get(&scope(), &ty, &id, Load::Full)).unwrap().unwrap();
@@ -79,8 +79,12 @@ fn h10_a_delete_of_another_version_is_refused() {
     let ty = ResourceType::user();
     let stored = insert(&store, &ty, json!({"schemas": [USER], "userName": "a"}));
     let id = ResourceId::from(stored.id());
-    let delete = |tags: &EntityTags| block_on(store.delete(&scope(), &ty, &id, Some(tags)));
-    assert!(matches!(delete(&EntityTags::parse("\"x\"")), Err(StoreError::PreconditionFailed)));
+    let delete = |tags: &EntityTags| {
+        let check = if_match(Some(tags));
+        block_on(store.delete(&scope(), &ty, &id, Load::WithoutMembers, check))
+    };
+    let refused = delete(&EntityTags::parse("\"x\""));
+    assert!(matches!(refused, Err(StoreError::Refused(error)) if error.status() == 412));
     delete(&EntityTags::one(&stored.version)).unwrap();
     assert!(matches!(delete(&EntityTags::parse("*")), Err(StoreError::NotFound)));
 }
@@ -93,7 +97,7 @@ fn r43_3_1_12_each_provisioning_domain_has_its_external_ids() {
     let body = |external_id: &str| {
         valid(&ty, json!({"schemas": [USER], "userName": "a", "externalId": external_id}))
     };
-    let stored = block_on(store.insert(&domain("entra"), &ty, body("e1"))).unwrap();
+    let stored = block_on(store.insert(&domain("entra"), &ty, body("e1").into())).unwrap();
     let id = ResourceId::from(stored.id());
     let external_id = |scope: &Scope| {
         let stored = block_on(store.get(scope, &ty, &id, Load::Full)).unwrap().unwrap();
@@ -104,7 +108,7 @@ fn r43_3_1_12_each_provisioning_domain_has_its_external_ids() {
     assert_eq!(external_id(&scope()), None);
     for (scope, value) in [(domain("okta"), "o1"), (scope(), "c1")] {
         let changed = body(value);
-        let change = Box::new(move |_: &Stored| Ok(Some(changed.clone())));
+        let change = Box::new(move |_: &Stored| Ok(Some(changed.clone().into())));
         block_on(store.update(&scope, &ty, &id, Load::Full, change)).unwrap();
     }
     assert_eq!(external_id(&domain("entra")).as_deref(), Some("e1"));
@@ -144,7 +148,7 @@ fn concurrent_changes_are_all_kept() {
                     let op = scim2_core::patch_op::PatchOp::new()
                         .add("members", json!([{"value": format!("{writer}-{round}")}]));
                     let delta = ty.member_delta(&op, &Policy::strict()).unwrap().unwrap();
-                    block_on(store.change_members(&scope(), ty, id, None, &delta)).unwrap();
+                    block_on(store.change_members(&scope(), ty, id, None, &delta, None)).unwrap();
                 }
             });
         }

@@ -12,7 +12,7 @@ use scim2_core::resource::ResourceId;
 use scim2_core::sort::SortOrder;
 use scim2_core::syntax::Filter;
 use scim2_core::{Policy, Resource, ResourceType, Valid};
-use scim2_provider::store::{Load, Page, Query, StoreError, Stored};
+use scim2_provider::store::{Load, Page, Query, StoreError, Stored, if_match};
 use scim2_provider::{MemoryStore, ProvisioningDomain, Scope, Store};
 use scim2_sql::{Durability, Secrets, SqliteStore};
 use serde_json::{Map, Value, json};
@@ -350,7 +350,7 @@ impl<S: Store> Side<S> {
         body: Option<Valid<Resource>>,
     ) -> String {
         let Some(body) = body else { return "invalid".to_owned() };
-        match self.store.insert(scope, ty, body).await {
+        match self.store.insert(scope, ty, body.into()).await {
             Ok(stored) => {
                 self.made.push((stored.id().to_owned(), ty.clone()));
                 self.show(&stored)
@@ -367,7 +367,7 @@ impl<S: Store> Side<S> {
         body: Option<Valid<Resource>>,
     ) -> String {
         let (Some((id, ty)), Some(body)) = (target, body) else { return "invalid".to_owned() };
-        let change = Box::new(|_: &Stored| Ok(Some(body.clone())));
+        let change = Box::new(|_: &Stored| Ok(Some(body.clone().into())));
         match self.store.update(scope, &ty, &ResourceId::from(id), load, change).await {
             Ok(updated) => format!("{} {}", updated.changed, self.show(&updated.stored)),
             Err(error) => fault(&error),
@@ -412,7 +412,7 @@ impl<S: Store> Side<S> {
                     }
                 }
                 let id = ResourceId::from(id);
-                match self.store.change_members(scope, &ty, &id, None, &delta).await {
+                match self.store.change_members(scope, &ty, &id, None, &delta, None).await {
                     Ok(updated) => format!("{} {}", updated.changed, self.show(&updated.stored)),
                     Err(error) => fault(&error),
                 }
@@ -421,7 +421,8 @@ impl<S: Store> Side<S> {
                 let Some((id, ty)) = self.target(index, None) else {
                     return "nothing".to_owned();
                 };
-                match self.store.delete(scope, &ty, &ResourceId::from(id), None).await {
+                let id = ResourceId::from(id);
+                match self.store.delete(scope, &ty, &id, Load::Full, if_match(None)).await {
                     Ok(()) => "gone".to_owned(),
                     Err(error) => fault(&error),
                 }

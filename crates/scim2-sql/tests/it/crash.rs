@@ -25,7 +25,7 @@ fn child_writes() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
     runtime.block_on(async {
         let (scope, user, group) = (tenant("acme"), ResourceType::user(), ResourceType::group());
-        let all = valid(&group, json!({"displayName": "all"}));
+        let all = valid(&group, json!({"displayName": "all"})).into();
         let all = store.insert(&scope, &group, all).await.unwrap();
         let all = ResourceId::from(all.id());
         let tasks: Vec<_> = (0..8)
@@ -36,11 +36,13 @@ fn child_writes() {
                     for i in 0.. {
                         let name = format!("{}-{task}-{i}", std::process::id());
                         let body = json!({"userName": name, "externalId": name});
-                        let stored = store.insert(&scope, &user, valid(&user, body)).await.unwrap();
+                        let body = valid(&user, body).into();
+                        let stored = store.insert(&scope, &user, body).await.unwrap();
                         say(&format!("user {} {name}", stored.id()));
                         let mut delta = MemberDelta::default();
                         delta.add.push(Member::new(stored.id()));
-                        store.change_members(&scope, &group, &all, None, &delta).await.unwrap();
+                        let added = store.change_members(&scope, &group, &all, None, &delta, None);
+                        added.await.unwrap();
                         say(&format!("member {} {}", stored.id(), all));
                     }
                 })

@@ -38,7 +38,7 @@ fn what_was_written_is_there_after_opening_again() {
     assert_eq!(found, Some(group));
     // New identifiers come after the old ones.
     let ty = ResourceType::user();
-    let next = store.insert(&scope, &ty, valid(&ty, json!({"userName": "next"})));
+    let next = store.insert(&scope, &ty, valid(&ty, json!({"userName": "next"})).into());
     assert!(runtime.block_on(next).unwrap().id() > user.id());
 }
 

@@ -41,8 +41,8 @@ fn change(
     };
     let (ty, id) = (ResourceType::group(), ResourceId::from(group));
     let expected = expected.map(EntityTags::parse);
-    let change = fixture.store.change_members(&fixture.scope, &ty, &id, expected.as_ref(), &delta);
-    fixture.run(change)
+    let (store, expected) = (&fixture.store, expected.as_ref());
+    fixture.run(store.change_members(&fixture.scope, &ty, &id, expected, &delta, None))
 }
 
 #[test]
@@ -57,7 +57,8 @@ fn w31_type_and_display_are_the_members_own() {
         {"value": "ghost", "display": "Ghost"},
         {"value": "thing", "type": "Group"},
     ]});
-    let group = fixture.run(fixture.store.insert(&fixture.scope, &ty, valid(&ty, body))).unwrap();
+    let group =
+        fixture.run(fixture.store.insert(&fixture.scope, &ty, valid(&ty, body).into())).unwrap();
     let mut members = group.resource.get("members").unwrap().as_array().unwrap().clone();
     members.sort_by_key(|member| member["value"].to_string());
     assert_eq!(

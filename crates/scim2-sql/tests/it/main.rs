@@ -9,6 +9,8 @@ mod files;
 #[cfg(test)]
 mod groups;
 #[cfg(test)]
+mod outbox;
+#[cfg(test)]
 mod pages;
 #[cfg(test)]
 mod rows;

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, Utc};
-use scim2_core::etag::EntityTags;
 use scim2_core::resource::ResourceId;
 use scim2_core::syntax::Filter;
 use scim2_core::{Policy, Resource, ResourceType, Valid};
-use scim2_provider::store::{Load, Page, Query, StoreError, Stored, Updated};
+use scim2_provider::store::{Load, Page, Query, StoreError, Stored, Updated, if_match};
 use scim2_provider::{Clock, Scope, Store, TenantId};
 use scim2_sql::SqliteStore;
 use serde_json::{Value, json};
@@ -65,14 +64,14 @@ impl Fixture {
 
     pub(crate) fn try_user(&self, body: Value) -> Result<Stored, StoreError> {
         let ty = ResourceType::user();
-        self.run(self.store.insert(&self.scope, &ty, valid(&ty, body)))
+        self.run(self.store.insert(&self.scope, &ty, valid(&ty, body).into()))
     }
 
     pub(crate) fn group(&self, name: &str, members: &[&str]) -> Stored {
         let members: Vec<_> = members.iter().map(|id| json!({"value": id})).collect();
         let ty = ResourceType::group();
         let body = json!({"displayName": name, "members": members});
-        self.run(self.store.insert(&self.scope, &ty, valid(&ty, body))).unwrap()
+        self.run(self.store.insert(&self.scope, &ty, valid(&ty, body).into())).unwrap()
     }
 
     pub(crate) fn get(&self, ty: &ResourceType, id: &str) -> Option<Stored> {
@@ -96,13 +95,13 @@ impl Fixture {
         body: Value,
     ) -> Result<Updated, StoreError> {
         let id = ResourceId::from(id);
-        let change = Box::new(|_: &Stored| Ok(Some(valid(ty, body.clone()))));
+        let change = Box::new(|_: &Stored| Ok(Some(valid(ty, body.clone()).into())));
         self.run(self.store.update(&self.scope, ty, &id, load, change))
     }
 
     pub(crate) fn delete(&self, ty: &ResourceType, id: &str) -> Result<(), StoreError> {
         let id = ResourceId::from(id);
-        self.run(self.store.delete(&self.scope, ty, &id, None::<&EntityTags>))
+        self.run(self.store.delete(&self.scope, ty, &id, Load::WithoutMembers, if_match(None)))
     }
 
     /// The `id`s of what matches, in order.

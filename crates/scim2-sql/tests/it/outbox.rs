@@ -1,0 +1,234 @@
+//! Events: each with its change, both or neither, until everybody has them.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use scim2_core::change::{Member, MemberDelta};
+use scim2_core::resource::ResourceId;
+use scim2_core::{Error, ResourceType};
+use scim2_provider::events::{Cascade, ChangeEvent, ChangeKind, ChangeRecord, Outbox};
+use scim2_provider::store::{Load, Query, StoreError, Stored, Write};
+use scim2_provider::{MemoryStore, ProvisioningDomain, Scope, Store};
+use scim2_sql::SqliteStore;
+use serde_json::{Value, json};
+
+use crate::support::{Fixture, ManualClock, tenant, valid};
+
+const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+fn write(ty: &ResourceType, body: Value) -> Write {
+    let resource = valid(ty, body);
+    let record = ChangeRecord::created(ty, &resource).by("entra", "r1");
+    Write::from(resource).with_record(Some(record))
+}
+
+async fn insert(store: &impl Store, scope: &Scope, ty: &ResourceType, body: Value) -> ResourceId {
+    store.insert(scope, ty, write(ty, body)).await.unwrap().id().into()
+}
+
+fn deletion<'a>(
+    ty: &'a ResourceType,
+) -> impl FnMut(&Stored, &Cascade) -> Result<Option<ChangeRecord>, Error> + Send + 'a {
+    |before, _| Ok(Some(ChangeRecord::deleted(ty, &before.resource).by("entra", "r2")))
+}
+
+async fn pending(outbox: &dyn Outbox, name: &str) -> Vec<ChangeEvent> {
+    outbox.pending(name, 100).await.unwrap()
+}
+
+/// What happened, in words that do not depend on the store's identifiers.
+fn say(event: &ChangeEvent, names: &[(&ResourceId, &'static str)]) -> String {
+    let name = |id: &ResourceId| names.iter().find(|(known, _)| *known == id).unwrap().1;
+    let ids = |ids: &[ResourceId]| ids.iter().map(name).collect::<Vec<_>>().join(",");
+    let ChangeRecord { kind, attributes, members_added, members_removed, actor, .. } =
+        &event.record;
+    format!(
+        "{} {kind:?} {} {} {attributes:?} +[{}] -[{}] {:?} by {actor}/{}",
+        event.resource_type,
+        name(&event.id),
+        event.version,
+        ids(members_added),
+        ids(members_removed),
+        event.record.activity,
+        event.record.request_id,
+    )
+}
+
+/// One of everything that a store writes down.
+async fn everything(store: &impl Store) -> Vec<String> {
+    let scope = tenant("acme").with_domain(ProvisioningDomain::new("entra").unwrap());
+    let (user, group) = (ResourceType::user(), ResourceType::group());
+    let boss = insert(store, &scope, &user, json!({"userName": "boss", "active": false})).await;
+    let report = json!({"userName": "report", ENTERPRISE: {"manager": {"value": boss.as_str()}}});
+    let report = insert(store, &scope, &user, report).await;
+    let members = json!([{"value": boss.as_str()}, {"value": report.as_str()}]);
+    let all = json!({"displayName": "all", "members": members});
+    let all = insert(store, &scope, &group, all).await;
+    // Nothing happens to the one who is a member already, or is none.
+    let mut delta = MemberDelta::default();
+    delta.add.extend([Member::new(boss.as_str()), Member::new(all.as_str())]);
+    delta.remove.extend([report.clone(), ResourceId::from("nobody")]);
+    let record = ChangeRecord::members(&delta).by("entra", "r3");
+    let change = store.change_members(&scope, &group, &all, None, &delta, Some(&record));
+    assert_eq!(change.await.unwrap().members.remove, std::slice::from_ref(&report));
+    // The same again is no change and no event.
+    let change = store.change_members(&scope, &group, &all, None, &delta, Some(&record));
+    assert!(!change.await.unwrap().changed);
+    store.delete(&scope, &user, &boss, Load::Full, Box::new(deletion(&user))).await.unwrap();
+    store.delete(&scope, &group, &all, Load::Full, Box::new(deletion(&group))).await.unwrap();
+    let events = pending(store.outbox().unwrap(), "any").await;
+    assert!(events.is_sorted_by(|a, b| a.sequence < b.sequence));
+    assert!(events.iter().all(|event| event.scope == scope));
+    let names = [(&boss, "boss"), (&report, "report"), (&all, "all")];
+    events.iter().map(|event| say(event, &names)).collect()
+}
+
+#[test]
+fn both_stores_tell_the_same() {
+    let fixture = Fixture::new();
+    let told = fixture.run(everything(&fixture.store));
+    let manager = format!("{ENTERPRISE}:manager");
+    assert_eq!(
+        told,
+        [
+            r#"User Created boss W/"1" ["active", "userName"] +[] -[] Some(Deactivated) by entra/r1"#
+                .to_owned(),
+            format!(r#"User Created report W/"1" ["{manager}", "userName"] +[] -[] None by entra/r1"#),
+            r#"Group Created all W/"1" ["displayName", "members"] +[boss,report] -[] None by entra/r1"#
+                .to_owned(),
+            r#"Group Changed all W/"2" ["members"] +[all] -[report] None by entra/r3"#.to_owned(),
+            r#"User Deleted boss W/"1" [] +[] -[] Some(Deactivated) by entra/r2"#.to_owned(),
+            r#"Group Changed all W/"3" ["members"] +[] -[boss] None by entra/r2"#.to_owned(),
+            format!(r#"User Changed report W/"2" ["{manager}"] +[] -[] None by entra/r2"#),
+            r#"Group Deleted all W/"3" [] +[] -[all] None by entra/r2"#.to_owned(),
+        ]
+    );
+    let memory = MemoryStore::with_clock(ManualClock::new());
+    assert_eq!(fixture.run(everything(&memory)), told);
+}
+
+#[test]
+fn what_is_not_written_is_not_told() {
+    let fixture = Fixture::new();
+    let (store, scope, ty) = (&fixture.store, &fixture.scope, ResourceType::user());
+    fixture.run(async {
+        insert(store, scope, &ty, json!({"userName": "babs"})).await;
+        let taken = store.insert(scope, &ty, write(&ty, json!({"userName": "BABS"}))).await;
+        assert!(matches!(taken, Err(StoreError::Uniqueness { .. })));
+        assert_eq!(pending(store, "any").await.len(), 1);
+    });
+}
+
+#[test]
+fn a_refused_deletion_leaves_everything_as_it_was() {
+    let fixture = Fixture::new();
+    let memory = MemoryStore::default();
+    fixture.run(async {
+        refuse(&fixture.store).await;
+        refuse(&memory).await;
+    });
+}
+
+async fn refuse(store: &impl Store) {
+    let (scope, user, group) = (tenant("acme"), ResourceType::user(), ResourceType::group());
+    let babs = insert(store, &scope, &user, json!({"userName": "babs"})).await;
+    let all = json!({"displayName": "all", "members": [{"value": babs.as_str()}]});
+    let all = insert(store, &scope, &group, all).await;
+    let before = store.get(&scope, &group, &all, Load::Full).await.unwrap();
+    let check = Box::new(|before: &Stored, cascade: &Cascade| {
+        assert_eq!(before.resource.text("userName"), Some("babs"));
+        let groups = before.resource.get("groups").unwrap().as_array().unwrap();
+        assert_eq!(groups[0]["value"], all.as_str());
+        assert_eq!(cascade.affected.len(), 1);
+        assert_eq!(cascade.affected[0].id, all);
+        assert!(cascade.affected[0].loses_member());
+        Err(Error::invalid_value("on purpose"))
+    });
+    let refused = store.delete(&scope, &user, &babs, Load::Full, check).await;
+    assert!(matches!(refused, Err(StoreError::Refused(_))));
+    assert!(store.get(&scope, &user, &babs, Load::Full).await.unwrap().is_some());
+    assert_eq!(store.get(&scope, &group, &all, Load::Full).await.unwrap(), before);
+    assert_eq!(pending(store.outbox().unwrap(), "any").await.len(), 2);
+}
+
+#[test]
+fn each_subscriber_has_its_own_place() {
+    let fixture = Fixture::new();
+    let memory = MemoryStore::default();
+    fixture.run(async {
+        places(&fixture.store).await;
+        places(&memory).await;
+    });
+}
+
+async fn places(store: &impl Store) {
+    let (scope, ty) = (tenant("acme"), ResourceType::user());
+    let outbox = store.outbox().unwrap();
+    outbox.subscribe(&["one", "two"]).await.unwrap();
+    for name in ["a", "b", "c"] {
+        insert(store, &scope, &ty, json!({"userName": name})).await;
+    }
+    let events = pending(outbox, "one").await;
+    assert_eq!(events.len(), 3);
+    assert_eq!(outbox.pending("two", 2).await.unwrap(), events[..2]);
+    outbox.acknowledge("one", events[1].sequence).await.unwrap();
+    assert_eq!(pending(outbox, "one").await, events[2..]);
+    // Nobody goes back.
+    outbox.acknowledge("one", events[0].sequence).await.unwrap();
+    assert_eq!(pending(outbox, "one").await, events[2..]);
+    assert_eq!(pending(outbox, "two").await, events);
+    // Whoever comes later gets what is still there, and whoever has left keeps nothing back.
+    outbox.acknowledge("two", events[0].sequence).await.unwrap();
+    outbox.subscribe(&["one", "three"]).await.unwrap();
+    assert_eq!(pending(outbox, "three").await, events[1..]);
+    outbox.acknowledge("three", events[1].sequence).await.unwrap();
+    assert_eq!(pending(outbox, "nobody").await, events[2..]);
+    outbox.acknowledge("one", events[2].sequence).await.unwrap();
+    outbox.acknowledge("three", events[2].sequence).await.unwrap();
+    assert_eq!(pending(outbox, "nobody").await, []);
+    // Numbers are never used again.
+    insert(store, &scope, &ty, json!({"userName": "d"})).await;
+    assert!(pending(outbox, "one").await[0].sequence > events[2].sequence);
+}
+
+#[test]
+fn what_was_not_acknowledged_is_there_after_opening_again() {
+    let Fixture { store, runtime, directory, scope, .. } = Fixture::new();
+    let ty = ResourceType::user();
+    let events = runtime.block_on(async {
+        store.subscribe(&["one"]).await.unwrap();
+        insert(&store, &scope, &ty, json!({"userName": "a"})).await;
+        insert(&store, &scope, &ty, json!({"userName": "b"})).await;
+        let events = pending(&store, "one").await;
+        store.acknowledge("one", events[0].sequence).await.unwrap();
+        events
+    });
+    drop(store);
+    let store = SqliteStore::open(directory.path().join("scim.db")).unwrap();
+    assert_eq!(runtime.block_on(pending(&store, "one")), events[1..]);
+}
+
+#[test]
+fn a_file_of_the_version_before_gets_an_outbox() {
+    let fixture = Fixture::new();
+    let babs = fixture.user(json!({"userName": "babs"}));
+    let path = fixture.directory.path().join("scim.db");
+    let Fixture { store, runtime, directory, scope, .. } = fixture;
+    drop(store);
+    let older = "DROP TABLE scim_outbox; DROP TABLE scim_subscriber;
+                 UPDATE scim_meta SET v = '1' WHERE k = 'schema_version'";
+    Connection::open(&path).unwrap().execute_batch(older).unwrap();
+    let store = Arc::new(SqliteStore::open(&path).unwrap());
+    let (user, outbox) = (ResourceType::user(), store.outbox().unwrap());
+    runtime.block_on(async {
+        let page = Query::page(scim2_provider::store::Page::first(10));
+        let found = store.query(&scope, &user, &page).await.unwrap();
+        assert_eq!(found.resources, [babs]);
+        insert(&*store, &scope, &user, json!({"userName": "jo"})).await;
+        let events = pending(outbox, "any").await;
+        assert_eq!(events.len(), 1);
+        assert_eq!(events[0].record.kind, ChangeKind::Created);
+    });
+    drop(store);
+    drop(directory);
+}
