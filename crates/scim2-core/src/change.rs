@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::catalog::{ResourceType, common_attribute};
 use crate::resource::{Resource, ResourceId};
@@ -45,7 +45,7 @@ impl ChangeSet {
         for (key, before, after) in keys.filter(|(_, before, after)| before != after) {
             if resource_type.extension(key).is_some() {
                 let [before, after] = [before, after].map(|value| value.and_then(Value::as_object));
-                let get = |map: Option<&'a serde_json::Map<String, Value>>, name: &str| {
+                let get = |map: Option<&'a Map<String, Value>>, name: &str| {
                     map.and_then(|map| map.get(name))
                 };
                 let names = [before, after].into_iter().flatten().flat_map(|map| map.keys());
@@ -124,6 +124,42 @@ impl MemberDelta {
         delta
     }
 
+    /// Does to a group what the delta says, and tells which members in fact came and went.
+    ///
+    /// ```
+    /// use scim2_core::Resource;
+    /// use scim2_core::change::{Member, MemberDelta};
+    /// let mut group: Resource = serde_json::from_str(r#"{"members": [{"value": "1"}]}"#)?;
+    /// let delta = MemberDelta { add: vec![Member::new("2")], remove: vec!["1".into(), "3".into()] };
+    /// let done = delta.apply(&mut group);
+    /// assert_eq!(done.remove, ["1".into()]);
+    /// assert_eq!(group.get("members"), Some(&serde_json::json!([{"value": "2"}])));
+    /// assert!(delta.apply(&mut group).is_empty());
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn apply(&self, group: &mut Resource) -> Self {
+        fn id(member: &Value) -> Option<&str> {
+            member.get("value").and_then(Value::as_str)
+        }
+        let mut members = match group.remove("members") {
+            Some(Value::Array(members)) => members,
+            _ => Vec::new(),
+        };
+        let known: HashSet<Box<str>> = members.iter().filter_map(id).map(Box::from).collect();
+        let known = |id: &ResourceId| known.contains(id.as_str());
+        let done = Self {
+            add: self.add.iter().filter(|member| !known(&member.value)).cloned().collect(),
+            remove: self.remove.iter().filter(|id| known(id)).cloned().collect(),
+        };
+        let gone: HashSet<&str> = done.remove.iter().map(ResourceId::as_str).collect();
+        members.retain(|member| !id(member).is_some_and(|id| gone.contains(id)));
+        members.extend(done.add.iter().map(Member::to_value));
+        if !members.is_empty() {
+            group.insert("members", members);
+        }
+        done
+    }
+
     /// Whether there is nothing to add or remove.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -160,6 +196,20 @@ impl Member {
             member_type: text("type").map(Box::from),
             display: text("display").map(Box::from),
         })
+    }
+
+    /// The member as it stands among the `members` of a group.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        let mut element = Map::new();
+        element.insert("value".into(), self.value.as_str().into());
+        if let Some(member_type) = &self.member_type {
+            element.insert("type".into(), Value::from(&**member_type));
+        }
+        if let Some(display) = &self.display {
+            element.insert("display".into(), Value::from(&**display));
+        }
+        Value::Object(element)
     }
 }
 

@@ -27,6 +27,17 @@ impl Version {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What [`weak`](Self::weak) was given: the tag without `W/` and quotes.
+    ///
+    /// ```
+    /// use scim2_core::etag::Version;
+    /// assert_eq!(Version::weak(7).opaque(), "7");
+    /// ```
+    #[must_use]
+    pub fn opaque(&self) -> &str {
+        opaque_part(&self.0)
+    }
 }
 
 impl fmt::Display for Version {

@@ -45,6 +45,7 @@ pub mod schema;
 pub mod search;
 pub mod secret;
 pub mod sort;
+mod subset;
 pub mod user;
 pub mod validate;
 pub mod value;
