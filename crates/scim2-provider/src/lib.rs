@@ -22,6 +22,7 @@
 //! |---|---|
 //! | [`ServiceProvider`] | the protocol |
 //! | [`Store`] | what it needs of a database; [`MemoryStore`] is one |
+//! | [`Handler`] | the same in an application's own types, over its own tables |
 //! | [`Authenticator`] | who asks, and for which tenant; [`BearerTokens`](auth::BearerTokens) is one |
 //! | [`ProviderConfig`] | features and limits |
 //! | [`Policy`](scim2_core::Policy) | what is tolerated beyond the letter of the RFCs |
@@ -36,8 +37,11 @@ mod config;
 mod crud;
 mod cursor;
 mod discovery;
+mod dyn_store;
 mod effect;
 pub mod events;
+pub mod handler;
+mod in_memory;
 mod keyset;
 mod locate;
 mod media;
@@ -54,6 +58,9 @@ pub use auth::Authenticator;
 pub use base::{BaseUrl, Forwarded, Scheme};
 pub use clock::{Clock, SystemClock};
 pub use config::{CursorCount, Discovery, IfMatch, Offer, Paging, ProviderConfig};
+pub use dyn_store::DynStore;
+pub use handler::{Handler, Handlers};
+pub use in_memory::page_in_memory;
 pub use memory::MemoryStore;
 pub use provider::{BuildError, ServiceProvider, ServiceProviderBuilder, too_large};
 pub use scope::{ProvisioningDomain, Scope, TenantId};

@@ -12,7 +12,7 @@ use http::{HeaderMap, Request, StatusCode};
 use scim2_core::rules::{EndpointRules, NoRules};
 use scim2_core::{Catalog, Policy};
 use scim2_provider::auth::{BearerToken, BearerTokens};
-use scim2_provider::{Clock, MemoryStore, ProviderConfig, Scope, ServiceProvider, TenantId};
+use scim2_provider::{Clock, MemoryStore, ProviderConfig, Scope, ServiceProvider, Store, TenantId};
 use serde_json::{Value, json};
 
 pub(crate) const BASE: &str = "https://example.com/scim/v2";
@@ -46,8 +46,8 @@ pub(crate) fn clock() -> Arc<TestClock> {
     Arc::new(TestClock(AtomicI64::new(1_790_000_000_000)))
 }
 
-pub(crate) struct Server {
-    pub(crate) provider: ServiceProvider<MemoryStore, BearerTokens>,
+pub(crate) struct Server<S = MemoryStore> {
+    pub(crate) provider: ServiceProvider<S, BearerTokens>,
     pub(crate) clock: Arc<TestClock>,
 }
 
@@ -78,12 +78,16 @@ impl Setup {
 
     pub(crate) fn server(self) -> Server {
         let clock = clock();
+        self.server_over(MemoryStore::with_clock(clock.clone()), clock)
+    }
+
+    pub(crate) fn server_over<S: Store>(self, store: S, clock: Arc<TestClock>) -> Server<S> {
         let scope = |name| Scope::tenant(TenantId::new(name).unwrap());
         let token =
             |secret: &str, tenant| BearerToken::new(tenant, &secret.into(), scope(tenant)).unwrap();
         let tokens =
             BearerTokens::new([token(TOKEN, "a"), token(TOKEN_B, "b")]).with_clock(clock.clone());
-        let provider = ServiceProvider::builder(MemoryStore::with_clock(clock.clone()))
+        let provider = ServiceProvider::builder(store)
             .base_url(url::Url::parse(BASE).unwrap())
             .authenticator(tokens)
             .policy(self.policy)
@@ -177,7 +181,7 @@ impl Reply {
     }
 }
 
-impl Server {
+impl<S: Store> Server<S> {
     pub(crate) fn send(&self, request: Request<Bytes>) -> Reply {
         let response = block_on(self.provider.handle(request));
         let (parts, bytes) = response.into_parts();
