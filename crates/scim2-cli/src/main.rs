@@ -1,5 +1,6 @@
 //! The `scim` command.
 
+mod conformance;
 mod demo;
 mod failure;
 mod filter;
@@ -38,6 +39,10 @@ enum Command {
     Validate(validate::Validate),
     /// Apply a PATCH request to a resource, or find the one that leads to another.
     Patch(patch::PatchCommand),
+    /// Check an endpoint against the RFCs, Microsoft's validator and Okta's SPEC test.
+    ///
+    /// It creates users and groups and deletes them again. The command succeeds if no check fails.
+    Conformance(conformance::Conformance),
     /// Run files of test vectors.
     Vectors(vectors::Vectors),
 }
@@ -51,6 +56,7 @@ fn main() -> ExitCode {
         Command::Filter(filter) => filter.run(&mut out),
         Command::Validate(validate) => validate.run(&mut out),
         Command::Patch(patch) => patch.run(&mut out),
+        Command::Conformance(conformance) => conformance.run(&mut out),
         Command::Vectors(vectors) => vectors.run(&mut out),
     };
     match result.and_then(|()| Ok(out.flush()?)) {

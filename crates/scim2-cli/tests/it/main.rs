@@ -1,6 +1,8 @@
 //! The `scim` command as a person runs it.
 
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod filter;

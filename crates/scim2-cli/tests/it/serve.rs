@@ -5,13 +5,13 @@ use std::process::{Child, Stdio};
 use crate::support::command;
 
 /// A server on a port of its own, with its data in a folder that lives as long as it.
-struct Server {
+pub(crate) struct Server {
     child: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Server {
-    fn start(data: &std::path::Path, profile: &str) -> Self {
+    pub(crate) fn start(data: &std::path::Path, profile: &str) -> Self {
         let mut child = command()
             .args(["serve", "--listen", "127.0.0.1:0", "--profile", profile, "--data"])
             .arg(data)

@@ -3,4 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may what helps it")]
 
 mod captures;
+mod endpoint;
+mod support;
 mod vectors;

@@ -1,0 +1,132 @@
+//! The suite against this library's own service provider.
+
+use axum::Router;
+use scim2_conformance::{Group, Options, Outcome, Report, checks, run};
+use scim2_provider::{MemoryStore, Store};
+use scim2_reqwest::ReqwestTransport;
+use scim2_sql::{Durability, Secrets, SqliteStore};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use url::Url;
+
+use crate::support::{self, Dialect, check_in_process};
+
+#[track_caller]
+fn passes(report: &Report, what: &str) {
+    assert!(report.is_success(), "{what}:\n{report}");
+    assert!(report.left_behind.is_empty(), "{what}: {:?}", report.left_behind);
+    assert!(report.count("passed") > 100, "{what}:\n{report}");
+}
+
+/// A store that outlives the test's process and no more, without the slow hash of passwords.
+fn sqlite(folder: &TempDir) -> SqliteStore {
+    SqliteStore::builder()
+        .durability(Durability::Process)
+        .secrets(Secrets::Drop)
+        .open(folder.path().join("scim.sqlite3"))
+        .unwrap()
+}
+
+#[tokio::test]
+async fn the_memory_store_passes_under_every_dialect() {
+    for dialect in Dialect::ALL {
+        let report = check_in_process(MemoryStore::default(), dialect).await;
+        passes(&report, &format!("{dialect:?}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sqlite_store_passes_under_every_dialect() {
+    for dialect in Dialect::ALL {
+        let folder = tempfile::tempdir().unwrap();
+        let store = sqlite(&folder);
+        passes(&check_in_process(store, dialect).await, &format!("{dialect:?}"));
+    }
+}
+
+/// Serves a store on a loopback port and checks it there.
+async fn check_over_a_socket(store: impl Store, dialect: Dialect) -> Report {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let base = Url::parse(&format!("http://{address}/scim/v2")).unwrap();
+    let provider = support::provider(store, dialect, &base);
+    let router = Router::new().nest("/scim/v2", scim2_axum::router(provider));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = tokio::spawn(scim2_axum::serve(listener, router, async {
+        let _ = stopped.await;
+    }));
+    let report = run(&ReqwestTransport::new().unwrap(), &support::options(&base, dialect)).await;
+    drop(stop);
+    server.await.unwrap().unwrap();
+    report
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_stores_pass_over_a_socket() {
+    for dialect in Dialect::ALL {
+        let report = check_over_a_socket(MemoryStore::default(), dialect).await;
+        passes(&report, &format!("memory, {dialect:?}"));
+        let folder = tempfile::tempdir().unwrap();
+        let store = sqlite(&folder);
+        let report = check_over_a_socket(store, dialect).await;
+        passes(&report, &format!("SQLite, {dialect:?}"));
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_without_a_dialect_fails_the_checks_of_it() {
+    let base = support::base();
+    let provider = support::provider(MemoryStore::default(), Dialect::Strict, &base);
+    let options = support::options(&base, Dialect::Strict).groups([Group::Entra]);
+    let report = run(&support::in_process(provider), &options).await;
+    let failed: Vec<_> = report.failures().map(|check| check.id).collect();
+    assert!(failed.contains(&"entra.disable-legacy"), "{failed:?}");
+    assert!(failed.contains(&"entra.create-element"), "{failed:?}");
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_not_there_fails_and_nothing_panics() {
+    let transport = scim2_client::InProcess::new(|_| async {
+        let mut response = http::Response::new(bytes::Bytes::from_static(b"<html>"));
+        *response.status_mut() = http::StatusCode::BAD_GATEWAY;
+        response
+    });
+    let report = run(&transport, &Options::new(support::base()).groups(Group::ALL)).await;
+    assert_eq!(report.count("passed"), 0, "{report}");
+    assert!(report.count("failed") > 100, "{report}");
+}
+
+#[tokio::test]
+async fn credentials_are_not_in_the_report() {
+    let base = support::base();
+    let provider = support::provider(MemoryStore::default(), Dialect::Strict, &base);
+    let transport = support::altered(provider, |_, mut response| {
+        *response.status_mut() = http::StatusCode::IM_A_TEAPOT;
+        response
+    });
+    let report = run(&transport, &support::options(&base, Dialect::Strict)).await;
+    assert!(!report.is_success());
+    assert!(!report.to_json().to_string().contains(support::TOKEN));
+    assert!(!format!("{report:?}").contains(support::TOKEN));
+}
+
+#[tokio::test]
+async fn only_the_chosen_checks_run() {
+    let base = support::base();
+    let provider = support::provider(MemoryStore::default(), Dialect::Strict, &base);
+    let options = support::options(&base, Dialect::Strict).only("etag.");
+    let report = run(&support::in_process(provider), &options).await;
+    assert_eq!(report.checks.len(), 7, "{report}");
+    assert!(report.checks.iter().all(|check| check.outcome == Outcome::Passed), "{report}");
+}
+
+#[test]
+fn checks_have_names_of_their_own_and_name_their_rule() {
+    let mut ids: Vec<_> = checks().map(|check| check.id).collect();
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), count);
+    assert!(checks().all(|check| !check.title.is_empty() && !check.rule.is_empty()));
+}
