@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use scim2_core::syntax::AttrPath;
 
+use crate::limits::RateLimit;
+
 /// Features and limits of a service provider. The defaults suit most; change single fields.
 ///
 /// ```
@@ -17,6 +19,14 @@ use scim2_core::syntax::AttrPath;
 pub struct ProviderConfig {
     /// The largest request body, in bytes; more is 413 (ruling H17).
     pub max_body: usize,
+    /// How many requests are answered at a time, of all clients together; more are 503 with
+    /// `Retry-After` (SEC-20).
+    pub max_concurrent: usize,
+    /// How fast one client, the [`Principal`](crate::auth::Principal) of a tenant, may send; more
+    /// is 429 with `Retry-After` (ruling H20). Each operation of a bulk request counts.
+    pub client_rate: Option<RateLimit>,
+    /// The same for all clients of a tenant together.
+    pub tenant_rate: Option<RateLimit>,
     /// The size of a page when the request does not say.
     pub default_page_size: u64,
     /// The largest page, whatever the request says (ruling Q02).
@@ -53,6 +63,8 @@ pub struct ProviderConfig {
 impl ProviderConfig {
     /// The default of [`max_body`](Self::max_body): 1 MiB.
     pub const MAX_BODY: usize = 1 << 20;
+    /// The default of [`max_concurrent`](Self::max_concurrent).
+    pub const MAX_CONCURRENT: usize = 512;
     /// The default of [`default_page_size`](Self::default_page_size).
     pub const DEFAULT_PAGE_SIZE: u64 = 100;
     /// The default of [`max_page_size`](Self::max_page_size).
@@ -65,6 +77,9 @@ impl Default for ProviderConfig {
     fn default() -> Self {
         Self {
             max_body: Self::MAX_BODY,
+            max_concurrent: Self::MAX_CONCURRENT,
+            client_rate: None,
+            tenant_rate: None,
             default_page_size: Self::DEFAULT_PAGE_SIZE,
             max_page_size: Self::MAX_PAGE_SIZE,
             default_paging: Paging::Index,
@@ -87,6 +102,9 @@ impl fmt::Debug for ProviderConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProviderConfig")
             .field("max_body", &self.max_body)
+            .field("max_concurrent", &self.max_concurrent)
+            .field("client_rate", &self.client_rate)
+            .field("tenant_rate", &self.tenant_rate)
             .field("default_page_size", &self.default_page_size)
             .field("max_page_size", &self.max_page_size)
             .field("default_paging", &self.default_paging)

@@ -100,6 +100,8 @@ trait Boxed: Send + Sync {
     ) -> Called<'a, ()>;
 
     fn outbox(&self) -> Option<&dyn Outbox>;
+
+    fn ready(&self) -> Called<'_, ()>;
 }
 
 impl<S: Store> Boxed for S {
@@ -168,6 +170,10 @@ impl<S: Store> Boxed for S {
     fn outbox(&self) -> Option<&dyn Outbox> {
         Store::outbox(self)
     }
+
+    fn ready(&self) -> Called<'_, ()> {
+        Box::pin(Store::ready(self))
+    }
 }
 
 impl Store for DynStore {
@@ -235,5 +241,9 @@ impl Store for DynStore {
 
     fn outbox(&self) -> Option<&dyn Outbox> {
         self.0.outbox()
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.0.ready().await
     }
 }

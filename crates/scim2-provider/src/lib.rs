@@ -28,6 +28,20 @@
 //! | [`Policy`](scim2_core::Policy) | what is tolerated beyond the letter of the RFCs |
 //! | [`EndpointRules`](scim2_core::rules::EndpointRules) | what is demanded beyond it |
 //!
+//! # Metrics
+//!
+//! With the feature `metrics`, these go to whatever recorder the application installs for the
+//! [`metrics`](https://docs.rs/metrics) facade. Times are in seconds; the values of labels come
+//! from closed sets, so that no client can make up new ones.
+//!
+//! | | | labels |
+//! |---|---|---|
+//! | `http.server.request.duration` | histogram | `http.request.method`, `http.route`, `http.response.status_code` |
+//! | `http.server.active_requests` | gauge | |
+//! | `http.server.request.body.size` | histogram | `http.request.method`, `http.route` |
+//! | `scim.server.operations` | counter | `operation`, `resource_type`, `result` |
+//! | `scim.auth.failures` | counter | `reason` |
+//!
 //! Bulk requests, `/Me` and queries over all resource types are answered 501.
 
 pub mod auth;
@@ -43,9 +57,11 @@ pub mod events;
 pub mod handler;
 mod in_memory;
 mod keyset;
+mod limits;
 mod locate;
 mod media;
 mod memory;
+mod metrics;
 mod provider;
 mod query;
 mod represent;
@@ -61,6 +77,7 @@ pub use config::{CursorCount, Discovery, IfMatch, Offer, Paging, ProviderConfig}
 pub use dyn_store::DynStore;
 pub use handler::{Handler, Handlers};
 pub use in_memory::page_in_memory;
+pub use limits::RateLimit;
 pub use memory::MemoryStore;
 pub use provider::{BuildError, ServiceProvider, ServiceProviderBuilder, too_large};
 pub use scope::{ProvisioningDomain, Scope, TenantId};

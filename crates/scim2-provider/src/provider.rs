@@ -21,10 +21,12 @@ use crate::base::{Base, BaseUrl};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{CursorCount, Discovery, Offer, Paging, ProviderConfig};
 use crate::cursor::CursorKey;
+use crate::limits::Limits;
 use crate::media::{self, MediaType};
+use crate::metrics::{self, Meter};
 use crate::respond::{Answer, Failure};
 use crate::route::{RESERVED, Route};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// Serves resources over the protocol (RFC 7644): in front of any [`Store`], behind any HTTP
 /// server.
@@ -63,6 +65,7 @@ pub struct ServiceProvider<S, A> {
     pub(crate) service: ServiceProviderConfig,
     pub(crate) cursors: CursorKey,
     pub(crate) clock: Arc<dyn Clock>,
+    limits: Limits,
 }
 
 /// What the parts of one request's way share.
@@ -110,6 +113,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     {
         let request_id = self.request_id(parts);
         let route = Route::parse(parts.uri.path(), &self.catalog);
+        let operation = route.operation(&parts.method);
         let span = tracing::info_span!(
             "scim.request",
             http.request.method = %parts.method,
@@ -117,16 +121,19 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             http.response.status_code = tracing::field::Empty,
             scim.tenant = tracing::field::Empty,
             scim.client = tracing::field::Empty,
-            scim.resource_type = tracing::field::Empty,
-            scim.operation = tracing::field::Empty,
+            scim.resource_type = operation.map(|(ty, _)| ty.name()),
+            scim.operation = operation.map(|(_, verb)| verb.as_str()),
             scim.error_type = tracing::field::Empty,
             request_id = %request_id,
         );
         async {
+            let meter = Meter::begin();
             let media_type = media::accepted(&parts.headers, self.rules.media_type());
-            let answer = match media_type {
-                Some(_) => self.answer(parts, &route, body).await,
-                None => Err(media::not_acceptable().into()),
+            let place = self.limits.enter();
+            let answer = match (media_type, &place) {
+                (Some(_), Some(_)) => self.answer(parts, &route, body).await,
+                (_, None) => Err(Failure::busy()),
+                (None, _) => Err(media::not_acceptable().into()),
             };
             let media_type = media_type.unwrap_or(MediaType::scim());
             let response = match answer {
@@ -135,6 +142,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             };
             tracing::Span::current()
                 .record("http.response.status_code", response.status().as_u16());
+            meter.end(&parts.method, &route, response.status());
             response
         }
         .instrument(span)
@@ -147,6 +155,14 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         let request_id = self.request_id(parts);
         let media_type = media::accepted(&parts.headers, self.rules.media_type());
         self.refuse(parts, error.into(), media_type.unwrap_or(MediaType::scim()), &request_id)
+    }
+
+    /// Whether requests can be answered now, for health checks. It says nothing of any tenant.
+    ///
+    /// # Errors
+    /// When the store cannot be used.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        self.store.ready().await
     }
 
     /// What is served.
@@ -190,9 +206,14 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         let span = tracing::Span::current();
         span.record("scim.tenant", principal.scope.tenant.as_str());
         span.record("scim.client", &*principal.name);
+        self.charge(&principal, 1)?;
         check_method(parts, route)?;
         let cx = Exchange { parts, base: self.base(parts)?, principal: &principal };
-        let read = || body(self.config.max_body);
+        let read = async || {
+            let bytes = body(self.config.max_body).await?;
+            metrics::body(&parts.method, route, bytes.len());
+            Ok::<_, Error>(bytes)
+        };
         match (route, &parts.method) {
             (Route::Endpoint(ty), &Method::POST) => {
                 self.authorize(&principal, ty, Verb::Create)?;
@@ -245,8 +266,17 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
 
     async fn authenticate(&self, parts: &Parts) -> Result<Principal, Failure> {
         self.authenticator.authenticate(parts).await.map_err(|error| {
+            metrics::auth_failure(&error);
             Failure::unauthenticated(&error, &self.authenticator.challenge(&error))
         })
+    }
+
+    /// Counts requests of a client against its rate limit (ruling H20). A bulk request counts for
+    /// each of its operations.
+    pub(crate) fn charge(&self, principal: &Principal, requests: u32) -> Result<(), Failure> {
+        self.limits
+            .charge(principal, requests, self.clock.now())
+            .map_err(Failure::too_many_requests)
     }
 
     fn authorize(
@@ -255,9 +285,6 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         ty: &ResourceType,
         verb: Verb,
     ) -> Result<(), Failure> {
-        let span = tracing::Span::current();
-        span.record("scim.resource_type", ty.name());
-        span.record("scim.operation", verb.as_str());
         let action = Action { resource_type: ty, verb };
         if self.authenticator.authorize(principal, &action) {
             return Ok(());
@@ -427,7 +454,13 @@ impl<S: Store, A: Authenticator> ServiceProviderBuilder<S, A> {
         let mut service = advertised(&self.config, &*self.rules);
         service.authentication_schemes = self.authenticator.schemes();
         self.rules.service_provider_config(&mut service);
+        let limits = Limits::new(
+            self.config.max_concurrent,
+            self.config.client_rate,
+            self.config.tenant_rate,
+        );
         Ok(ServiceProvider {
+            limits,
             fixed_base: base_url.fixed(),
             store: self.store,
             authenticator: self.authenticator,

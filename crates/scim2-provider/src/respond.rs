@@ -117,13 +117,29 @@ impl Failure {
         let error = Error::new(StatusCode::SERVICE_UNAVAILABLE)
             .detail("the service is not available now, try again later");
         match retry_after {
-            Some(delay) => {
-                // Whole seconds, at least one: the form that clients understand.
-                let seconds = delay.as_millis().div_ceil(1000).max(1);
-                Self::from(error).header(RETRY_AFTER, &seconds.to_string())
-            }
+            Some(delay) => Self::from(error).retry_after(delay),
             None => error.into(),
         }
+    }
+
+    /// Too many requests at a time, of all clients.
+    pub(crate) fn busy() -> Self {
+        let error = Error::new(StatusCode::SERVICE_UNAVAILABLE)
+            .detail("too many requests are being answered, try again later");
+        Self::from(error).retry_after(Duration::from_secs(1))
+    }
+
+    /// Too many requests of one client, or of its tenant (ruling H20).
+    pub(crate) fn too_many_requests(wait: Duration) -> Self {
+        let error = Error::new(StatusCode::TOO_MANY_REQUESTS)
+            .detail("the client sends more requests than it may, try again later");
+        Self::from(error).retry_after(wait)
+    }
+
+    fn retry_after(self, delay: Duration) -> Self {
+        // Whole seconds, at least one: the form that clients understand.
+        let seconds = delay.as_millis().div_ceil(1000).max(1);
+        self.header(RETRY_AFTER, &seconds.to_string())
     }
 
     fn header(mut self, name: HeaderName, value: &str) -> Self {

@@ -7,6 +7,8 @@ use percent_encoding::percent_decode_str;
 use scim2_core::resource::ResourceId;
 use scim2_core::{Catalog, ResourceType};
 
+use crate::auth::Verb;
+
 /// The most bytes that a path may have.
 const MAX_PATH: usize = 4096;
 
@@ -113,6 +115,21 @@ impl<'a> Route<'a> {
                 | Self::ResourceTypes
                 | Self::ResourceType(_)
         )
+    }
+
+    /// What a method does to resources here, if it is known and does anything.
+    pub(crate) fn operation(&self, method: &Method) -> Option<(&'a ResourceType, Verb)> {
+        let (ty, verb) = match (self, method) {
+            (Self::Endpoint(ty), &Method::POST) => (ty, Verb::Create),
+            (Self::Endpoint(ty), &Method::GET | &Method::HEAD) => (ty, Verb::Query),
+            (Self::Search(ty), &Method::POST) => (ty, Verb::Query),
+            (Self::Resource(ty, _), &Method::GET | &Method::HEAD) => (ty, Verb::Read),
+            (Self::Resource(ty, _), &Method::PUT) => (ty, Verb::Replace),
+            (Self::Resource(ty, _), &Method::PATCH) => (ty, Verb::Patch),
+            (Self::Resource(ty, _), &Method::DELETE) => (ty, Verb::Delete),
+            _ => return None,
+        };
+        Some((ty, verb))
     }
 
     /// The methods that are defined here, for `Allow`.

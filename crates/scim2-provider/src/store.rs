@@ -150,6 +150,15 @@ pub trait Store: Send + Sync + 'static {
     fn outbox(&self) -> Option<&dyn Outbox> {
         None
     }
+
+    /// Whether the store can be used now: it can be reached, and what it holds has the form and
+    /// the comparison keys that this version of it goes by. Health checks ask this.
+    ///
+    /// # Errors
+    /// When it cannot.
+    fn ready(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        std::future::ready(Ok(()))
+    }
 }
 
 /// What [`Store::update`] calls between reading and writing.

@@ -76,6 +76,21 @@ pub(crate) fn migrate(
     Ok(keys)
 }
 
+/// Whether the file is what [`migrate`] leaves behind.
+pub(crate) fn check_versions(connection: &Connection) -> Result<(), OpenError> {
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let found = get(connection, "schema_version")?.and_then(|version| version.parse::<i64>().ok());
+    let found = found.unwrap_or_default();
+    if found != known {
+        return Err(OpenError::Newer { found, known });
+    }
+    let found = get(connection, "fold_version")?.unwrap_or_default();
+    if found == **FOLD_VERSION {
+        return Ok(());
+    }
+    Err(OpenError::FoldVersion { found, known: FOLD_VERSION.to_string() })
+}
+
 /// Notes that all comparison keys are up to date.
 pub(crate) fn set_fold_version(connection: &Connection) -> Result<(), OpenError> {
     set(connection, "fold_version", &FOLD_VERSION)

@@ -22,7 +22,7 @@ use tokio::sync::Mutex;
 
 use crate::error::{OpenError, Sqlite};
 use crate::id::Generator;
-use crate::migrate::{Keys, OtherKeys, migrate, set_fold_version};
+use crate::migrate::{Keys, OtherKeys, check_versions, migrate, set_fold_version};
 use crate::outbox::Entry;
 use crate::read::{COLUMNS, Kept, Reader, id_column};
 use crate::secret::{Hashed, Secrets, hash_all, verify};
@@ -400,6 +400,12 @@ impl Store for SqliteStore {
 
     fn outbox(&self) -> Option<&dyn Outbox> {
         Some(self)
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        let work =
+            |connection: &Connection| check_versions(connection).map_err(StoreError::internal);
+        self.inner.threads.read(move |connection, _| work(connection)).await
     }
 }
 

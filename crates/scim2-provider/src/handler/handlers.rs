@@ -126,4 +126,11 @@ impl Store for Handlers {
     ) -> Result<(), StoreError> {
         self.of(ty)?.delete(scope, ty, id, load, check).await
     }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        for (_, store) in &self.by_type {
+            store.ready().await?;
+        }
+        Ok(())
+    }
 }

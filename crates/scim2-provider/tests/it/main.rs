@@ -21,7 +21,10 @@ mod etag;
 mod handler;
 mod handler_law;
 mod http;
+mod limits;
 mod members;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod patch;
 mod projection;
 mod query;
