@@ -6,26 +6,56 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
+use axum::middleware::{Next, from_fn};
 use axum::routing::any;
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{Request, Response, StatusCode, Uri};
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 use scim2_core::{Error, ScimType};
 use scim2_provider::{Authenticator, ServiceProvider, Store, too_large};
 
 /// A router that answers every path with the service provider, paths that are none of its
-/// endpoints included. Nest it where the base URL says. (axum does not count `/prefix/` itself,
-/// with its slash, to what is nested at `/prefix`.)
+/// endpoints included. [`mount`] puts it below a path.
 ///
-/// A body that is too large is 413, one that takes too long 408, a panic 500, each with an error
-/// message of RFC 7644 §3.12. Bodies are read only once the client is authenticated.
+/// A body that is too large is 413, one that takes too long 408, a request that takes too long
+/// 504, a panic 500, each with an error message of RFC 7644 §3.12. Bodies are read only once the
+/// client is authenticated.
 pub fn router<S: Store, A: Authenticator>(
     provider: impl Into<Arc<ServiceProvider<S, A>>>,
 ) -> Router {
     Mount::default().router(provider)
+}
+
+/// A router that answers below a path with the service provider: everything at `/scim/v2`,
+/// `/scim/v2/` and whatever follows, and nothing else. Merge it into the application's own.
+///
+/// ([`Router::nest`] would leave `/scim/v2/`, with its slash, to the application.)
+///
+/// ```
+/// # use scim2_provider::auth::BearerTokens;
+/// # use scim2_provider::{MemoryStore, ServiceProvider};
+/// # let provider = ServiceProvider::builder(MemoryStore::default())
+/// #     .base_url(url::Url::parse("https://example.com/scim/v2")?)
+/// #     .authenticator(BearerTokens::new([]))
+/// #     .build()?;
+/// let app = axum::Router::new()
+///     .route("/", axum::routing::get(|| async { "the application" }))
+///     .merge(scim2_axum::mount("/scim/v2", provider));
+/// # let _: axum::Router = app;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Panics
+/// When axum does not take the path, which must begin with `/` and have something after it.
+pub fn mount<S: Store, A: Authenticator>(
+    path: &str,
+    provider: impl Into<Arc<ServiceProvider<S, A>>>,
+) -> Router {
+    Mount::default().at(path, provider)
 }
 
 /// A router for a base URL without version segment: it answers at `/v2/Users` as at `/Users`, and
@@ -36,11 +66,12 @@ pub fn versioned<S: Store, A: Authenticator>(
     Mount { versions: Versions::Accepted, ..Mount::default() }.router(provider)
 }
 
-/// How a service provider is mounted: [`router`] with settings.
+/// How a service provider is mounted: [`mount`] and [`router`] with settings.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct Mount {
     body_timeout: Duration,
+    request_timeout: Duration,
     versions: Versions,
 }
 
@@ -54,7 +85,11 @@ enum Versions {
 
 impl Default for Mount {
     fn default() -> Self {
-        Self { body_timeout: Self::BODY_TIMEOUT, versions: Versions::None }
+        Self {
+            body_timeout: Self::BODY_TIMEOUT,
+            request_timeout: Self::REQUEST_TIMEOUT,
+            versions: Versions::None,
+        }
     }
 }
 
@@ -62,9 +97,32 @@ impl Mount {
     /// How long a request's body may take by default.
     pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
+    /// How long a whole request may take by default.
+    pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
     /// The longest time in which a request's body must have arrived.
     pub fn body_timeout(self, body_timeout: Duration) -> Self {
         Self { body_timeout, ..self }
+    }
+
+    /// The longest time in which a request must be answered, its body included. One that is not
+    /// is given up and answered 504: nobody knows whether it did what it asked, so a client
+    /// should look before it tries again.
+    pub fn request_timeout(self, request_timeout: Duration) -> Self {
+        Self { request_timeout, ..self }
+    }
+
+    /// The router below a path; see [`mount`].
+    ///
+    /// # Panics
+    /// As [`mount`].
+    pub fn at<S: Store, A: Authenticator>(
+        self,
+        path: &str,
+        provider: impl Into<Arc<ServiceProvider<S, A>>>,
+    ) -> Router {
+        // A service is asked about the path itself, with and without a slash at its end.
+        Router::new().nest_service(path, self.router(provider))
     }
 
     /// The router; see the function [`router`](fn@router).
@@ -97,11 +155,22 @@ impl Mount {
         let read = |limit| read(body, limit, self.body_timeout);
         // The provider holds no lock of its own, and a store that panics must leave itself in
         // order for other tasks anyway.
-        let answer = AssertUnwindSafe(provider.handle_parts(&parts, read)).catch_unwind().await;
-        let response = answer.unwrap_or_else(|_| {
-            tracing::error!("a request ended in a panic");
-            provider.error_response(&parts, Error::internal())
-        });
+        let answer = AssertUnwindSafe(provider.handle_parts(&parts, read)).catch_unwind();
+        let response = match tokio::time::timeout(self.request_timeout, answer).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(_)) => {
+                tracing::error!("a request ended in a panic");
+                provider.error_response(&parts, Error::internal())
+            }
+            Err(_) => {
+                tracing::warn!("a request was given up after the longest time it may take");
+                let error = Error::new(StatusCode::GATEWAY_TIMEOUT).detail(format_args!(
+                    "the request was given up after {} s, and may have taken effect",
+                    self.request_timeout.as_secs_f32()
+                ));
+                provider.error_response(&parts, error)
+            }
+        };
         response.map(Body::from)
     }
 }
@@ -142,17 +211,54 @@ async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Error> {
     if length <= limit { Ok(bytes.freeze()) } else { Err(too_large(limit)) }
 }
 
+/// A router that answers 400 `invalidVers` at `/v1`, `/v3.1` and whatever else looks like another
+/// version of the protocol below a path, and leaves everything else to the router it is given
+/// (RFC 7644 §3.13, ruling H07): for applications that serve `/scim/v2`, and mean that nothing
+/// but SCIM is below `/scim`.
+///
+/// ```
+/// # let mounted = axum::Router::new();
+/// let app = scim2_axum::refuse_other_versions("/scim", mounted);
+/// # let _: axum::Router = app;
+/// ```
+pub fn refuse_other_versions(path: &str, router: Router) -> Router {
+    let prefix: Arc<str> = path.trim_end_matches('/').into();
+    router.layer(from_fn(move |request: Request<Body>, next: Next| {
+        let prefix = Arc::clone(&prefix);
+        async move {
+            let below = request.uri().path().strip_prefix(&*prefix);
+            match below.filter(|below| below.starts_with('/')).map(version) {
+                Some(Err(error)) => error_response(&error),
+                _ => next.run(request).await,
+            }
+        }
+    }))
+}
+
+/// An error message where there is no service provider to ask.
+fn error_response(error: &Error) -> Response<Body> {
+    let body = serde_json::to_vec(error).unwrap_or_default();
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = error.status();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/scim+json"));
+    response
+}
+
+/// The version segment at the beginning of a path, such as `v2`, if there is one.
+fn version(path: &str) -> Result<Option<&str>, Error> {
+    let first = path.strip_prefix('/').unwrap_or(path).split('/').next().unwrap_or_default();
+    match first.strip_prefix('v').filter(|number| is_version(number)) {
+        None => Ok(None),
+        Some("2") => Ok(Some(first)),
+        Some(_) => Err(Error::bad_request(ScimType::InvalidVers)
+            .detail(format_args!("version `{first}` is not served, only `v2`"))),
+    }
+}
+
 /// Takes `/v2` from the beginning of a path.
 fn strip_version(parts: &mut Parts) -> Result<(), Error> {
     let path = parts.uri.path();
-    let first = path.strip_prefix('/').unwrap_or(path).split('/').next().unwrap_or_default();
-    let Some(number) = first.strip_prefix('v').filter(|number| is_version(number)) else {
-        return Ok(());
-    };
-    if number != "2" {
-        return Err(Error::bad_request(ScimType::InvalidVers)
-            .detail(format_args!("version `{first}` is not served, only `v2`")));
-    }
+    let Some(first) = version(path)? else { return Ok(()) };
     let rest = path.get(1 + first.len()..).filter(|rest| !rest.is_empty()).unwrap_or("/");
     let rest = match parts.uri.query() {
         Some(query) => format!("{rest}?{query}"),

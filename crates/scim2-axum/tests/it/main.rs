@@ -8,6 +8,7 @@
     reason = "a test that panics fails"
 )]
 
+mod canary;
 mod mount;
 mod serve;
 mod support;

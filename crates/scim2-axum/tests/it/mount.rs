@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use scim2_axum::{Mount, router, versioned};
+use scim2_axum::{Mount, health, mount, refuse_other_versions, router, versioned};
 use scim2_core::ResourceType;
 use scim2_core::change::MemberDelta;
 use scim2_core::etag::EntityTags;
@@ -49,6 +49,93 @@ async fn paths_that_are_no_endpoint_are_404_in_the_rfc_form() {
     // Outside is the application's own.
     let outside = server.send("GET", "/scim/v9/Users", "").await;
     assert_eq!((outside.status(), outside.body.as_str()), (404, ""));
+}
+
+#[tokio::test]
+async fn h15_the_base_itself_takes_a_slash_at_its_end() {
+    let app = Router::new()
+        .route("/", get(|| async { "the application" }))
+        .merge(mount("/scim/v2", provider("http://localhost/scim/v2")));
+    let server = run(app).await;
+    assert_eq!(server.send("POST", "/scim/v2/Users", &user("a")).await.status(), 201);
+    assert_eq!(server.send("GET", "/scim/v2/Users/", "").await.json()["totalResults"], 1);
+    for path in ["/scim/v2", "/scim/v2/", "/scim/v2//", "/scim/v2/nothing", "/scim/v2/Users/a/b"] {
+        server.send("GET", path, "").await.is_error(404);
+    }
+    assert_eq!(server.send("GET", "/", "").await.body, "the application");
+    let outside = server.send("GET", "/scim/v22", "").await;
+    assert_eq!((outside.status(), outside.body.as_str()), (404, ""));
+}
+
+#[tokio::test]
+async fn r44_3_12_01_whatever_is_refused_below_the_base_has_the_error_form() {
+    let server = run(mount("/scim/v2", provider("http://localhost/scim/v2"))).await;
+    for (method, path, headers, status) in [
+        ("PUT", "/scim/v2/Users", "", 405),
+        ("TRACE", "/scim/v2/Users/1", "", 405),
+        ("FROB", "/scim/v2/Schemas", "", 405),
+        ("GET", "/scim/v2/Users", "Accept: text/html\r\n", 406),
+        ("POST", "/scim/v2/Users", "Content-Type: text/xml\r\n", 415),
+        ("GET", "/scim/v2/Nothing", "", 404),
+    ] {
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: x\r\n{AUTHORIZATION}{headers}Connection: close\r\n\r\n"
+        );
+        let answer = server.raw(request.as_bytes()).await;
+        answer.is_error(status);
+        assert_eq!(answer.header("allow").is_some(), status == 405, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn h07_siblings_of_the_version_are_refused() {
+    let app = Router::new()
+        .route("/scim/about", get(|| async { "about" }))
+        .merge(mount("/scim/v2", provider("http://localhost/scim/v2")));
+    let server = run(refuse_other_versions("/scim", app)).await;
+    for path in ["/scim/v1/Users", "/scim/v3", "/scim/v2.1/Users/1", "/scim/v10/"] {
+        assert_eq!(server.send("GET", path, "").await.is_error(400)["scimType"], "invalidVers");
+    }
+    assert_eq!(server.send("GET", "/scim/v2/Users", "").await.status(), 200);
+    assert_eq!(server.send("GET", "/scim/about", "").await.body, "about");
+    for path in ["/scim/vision", "/other/v1", "/scimv1"] {
+        assert_eq!(server.send("GET", path, "").await.status(), 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn health_is_told_without_a_token() {
+    let healthy = std::sync::Arc::new(provider("http://localhost/scim/v2"));
+    let app = health(healthy.clone()).merge(mount("/scim/v2", healthy));
+    let server = run(app).await;
+    for (path, body) in [("/livez", "alive"), ("/readyz", "ready")] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let answer = server.raw(request.as_bytes()).await;
+        assert_eq!((answer.status(), answer.body.as_str()), (200, body));
+    }
+    server.send("GET", "/scim/v2/livez", "").await.is_error(404);
+    let server = run(health(provider_of(Broken, "http://localhost"))).await;
+    assert_eq!(server.send("GET", "/livez", "").await.status(), 200);
+    let answer = server.send("GET", "/readyz", "").await;
+    assert_eq!((answer.status(), answer.body.as_str()), (503, "not ready"));
+}
+
+#[tokio::test]
+async fn sec_20_a_request_that_takes_too_long_is_504() {
+    let mount = Mount::default().request_timeout(Duration::from_millis(50));
+    let server = run(mount.router(provider_of(Broken, "http://localhost"))).await;
+    let slow = server.send("GET", "/Groups/1", "").await.is_error(504);
+    assert!(slow["detail"].as_str().unwrap().contains("0.05 s"), "{slow}");
+}
+
+#[tokio::test]
+async fn sec_20_a_panic_is_500_and_the_connection_lives() {
+    let server = run(router(provider_of(Broken, "http://localhost"))).await;
+    let one = format!("GET /Users/1 HTTP/1.1\r\nHost: x\r\n{AUTHORIZATION}");
+    let both = format!("{one}\r\n{one}Connection: close\r\n\r\n");
+    let answer = server.raw(both.as_bytes()).await;
+    let text = format!("{}{}", answer.head, answer.body);
+    assert_eq!(text.matches("HTTP/1.1 500 Internal Server Error").count(), 2, "{text}");
 }
 
 #[tokio::test]
@@ -135,11 +222,18 @@ impl Store for Broken {
     async fn get(
         &self,
         _: &Scope,
-        _: &ResourceType,
+        ty: &ResourceType,
         _: &ResourceId,
         _: Load,
     ) -> Result<Option<Stored>, StoreError> {
+        if ty.name() == "Group" {
+            std::future::pending::<()>().await;
+        }
         panic!("on purpose")
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        Err(StoreError::internal("the disk with customer data is gone"))
     }
 
     async fn query(
