@@ -3,4 +3,6 @@
 use libfuzzer_sys::fuzz_target;
 use scim2_fuzz::core;
 
-fuzz_target!(|data: &[u8]| core::ingest_fixed_point(data));
+fuzz_target!(|data: &[u8]| {
+    core::ingest_fixed_point(data);
+});

@@ -11,15 +11,18 @@ use std::path::Path;
 )]
 mod fuzz;
 
-/// Runs a law on the files of `fuzz/seeds/TARGET` and `fuzz/regressions/TARGET`.
+/// Runs a law on the files of `fuzz/seeds/TARGET` and `fuzz/regressions/TARGET`. Each seed comes as
+/// far as the law; of what once broke it, some may be refused before that by now.
 #[track_caller]
-fn replay(target: &str, law: impl Fn(&[u8])) {
+fn replay(target: &str, law: impl Fn(&[u8]) -> Option<()>) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz");
     let mut count = 0;
     for folder in ["seeds", "regressions"] {
         let Ok(entries) = fs::read_dir(root.join(folder).join(target)) else { continue };
         for entry in entries {
-            law(&fs::read(entry.unwrap().path()).unwrap());
+            let path = entry.unwrap().path();
+            let reached = law(&fs::read(&path).unwrap());
+            assert!(reached.is_some() || folder == "regressions", "{path:?} tells nothing");
             count += 1;
         }
     }
@@ -27,12 +30,8 @@ fn replay(target: &str, law: impl Fn(&[u8])) {
 }
 
 /// Targets that take text skip what is none, as the fuzzer does.
-fn on_text(law: impl Fn(&str)) -> impl Fn(&[u8]) {
-    move |data| {
-        if let Ok(text) = str::from_utf8(data) {
-            law(text);
-        }
-    }
+fn on_text(law: impl Fn(&str) -> Option<()>) -> impl Fn(&[u8]) -> Option<()> {
+    move |data| law(str::from_utf8(data).ok()?)
 }
 
 #[test]
