@@ -114,8 +114,8 @@ impl ParseError {
 
     /// Whether the fault is inside the brackets of a PATCH path.
     ///
-    /// It decides between `invalidFilter` (inside) and `invalidPath` (RFC 7644 §3.12, Table 9). Brackets that are
-    /// opened and never closed are a fault of the path.
+    /// It decides between `invalidFilter` (inside) and `invalidPath` (RFC 7644 §3.12, Table 9). Brackets after
+    /// which the text ends too early are a fault of the path.
     pub fn in_brackets(&self) -> bool {
         self.in_brackets
     }

@@ -64,7 +64,9 @@ fn value_path(text: &str, path: PathToken, policy: &SyntaxPolicy) -> Result<Patc
     let mut parser = Parser::new(text, bracket + 1, policy);
     parser.bracket = Some(Bracket { offset: bracket, path: None });
     parser.filter(Until::Bracket).map_err(|error| match error.kind() {
+        // The text ends before the brackets do.
         UnclosedBracket => error,
+        _ if error.offset() >= text.len() => error,
         _ => error.inside_brackets().into(),
     })?;
     let end = parser.at;

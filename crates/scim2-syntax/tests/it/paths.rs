@@ -41,7 +41,11 @@ fn p04_a_fault_in_brackets_is_told_from_a_fault_of_the_path() {
     assert!(path_fault("emails[type]").2);
     assert!(path_fault("emails[type eq work].value").2);
     assert!(path_fault("emails[a[b pr]]").2);
+    assert!(!path_fault("emails[").2);
+    assert!(!path_fault("emails[type").2);
+    assert!(!path_fault("emails[type eq").2);
     assert!(!path_fault("emails[type pr").2);
+    assert!(!path_fault("emails[type pr and").2);
     assert!(!path_fault("emails[type pr]]").2);
     assert!(!path_fault("emails[type pr]value").2);
     assert!(!path_fault("emails[type pr].").2);
