@@ -16,12 +16,12 @@ use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use self::value::ValueSeed;
-use crate::catalog::{Extension, ResourceType, USER_SCHEMA};
+use crate::catalog::{Extension, ResourceType, USER_SCHEMA, common_attribute};
 use crate::error::{Error, ScimType};
 use crate::json::{self, Budget, Strict};
 use crate::policy::{Policy, UnknownAttributes};
 use crate::resource::Resource;
-use crate::schema::Attribute;
+use crate::schema::{Attribute, find_near};
 use crate::violation::{Problem, Violations};
 
 mod duplicates;
@@ -79,7 +79,7 @@ impl Accept<'_> {
         &self,
         read: impl FnOnce(&Reader<'_>, &Path<'_>) -> Result<T, serde_json::Error>,
     ) -> Result<T, Error> {
-        let reader = Reader::new(self.resource_type, self.policy, ScimType::InvalidValue);
+        let reader = Reader::new(self.resource_type, self.policy, Source::Patch);
         let path = Path { parent: None, step: Step::Name(self.path), depth: 1 };
         let result = read(&reader, &path).map_err(Error::invalid_syntax)?;
         reader.violations.into_inner().into_result()?;
@@ -113,12 +113,20 @@ pub(crate) fn elements_mut(value: &mut Value) -> &mut [Value] {
     }
 }
 
+/// Where values come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The body of a POST or PUT.
+    Body,
+    /// The value of a PATCH operation.
+    Patch,
+}
+
 /// What one body or one value is read with.
 pub(crate) struct Reader<'a> {
     resource_type: &'a ResourceType,
     policy: &'a Policy,
-    /// What an unknown attribute is called: W03 for bodies, P36 for PATCH.
-    unknown: ScimType,
+    source: Source,
     /// Attributes of the resource for what the body does not name.
     defaults: Option<&'a Resource>,
     budget: Budget,
@@ -126,15 +134,11 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(
-        resource_type: &'a ResourceType,
-        policy: &'a Policy,
-        unknown: ScimType,
-    ) -> Self {
+    pub(crate) fn new(resource_type: &'a ResourceType, policy: &'a Policy, source: Source) -> Self {
         Self {
             resource_type,
             policy,
-            unknown,
+            source,
             defaults: None,
             budget: Budget::default(),
             violations: RefCell::default(),
@@ -156,6 +160,12 @@ impl<'a> Reader<'a> {
 
     fn report(&self, path: &Path<'_>, problem: Problem) {
         self.violations.borrow_mut().push(path.to_string(), problem);
+    }
+
+    /// Whether a multi-valued attribute may be given one value that stands in no array.
+    fn wraps_single_values(&self) -> bool {
+        // Ruling P16 is about PATCH; no RFC allows it in a body.
+        self.source == Source::Patch || self.policy.values.wrap_single_value
     }
 
     fn keeps_unknown(&self) -> bool {
@@ -221,8 +231,8 @@ impl fmt::Display for Path<'_> {
 struct Names<'a> {
     /// Attributes of the schema that were unassigned or wrong.
     dropped: Vec<&'a str>,
-    /// Names outside the schema, in lower case.
-    unknown: HashSet<String>,
+    /// Names outside the schema, in lower case, if there are any.
+    unknown: Option<HashSet<String>>,
 }
 
 impl<'a> Names<'a> {
@@ -236,8 +246,7 @@ impl<'a> Names<'a> {
     ) -> Result<(), E> {
         let twice = match value {
             Some(value) => {
-                map.insert(name.to_owned(), value).is_some()
-                    || (!self.dropped.is_empty() && self.dropped.contains(&name))
+                map.insert(name.to_owned(), value).is_some() || self.dropped.contains(&name)
             }
             None => {
                 let twice = map.contains_key(name) || self.dropped.contains(&name);
@@ -272,6 +281,7 @@ impl<T, F: FnOnce(&str) -> Option<T>> Visitor<'_> for KeySeed<F> {
         f.write_str("an attribute name")
     }
 
+    #[inline]
     fn visit_str<E>(self, name: &str) -> Result<Key<T>, E> {
         Ok((self.0)(name).map_or_else(|| Key::Unknown(name.to_owned()), Key::Known))
     }
@@ -284,11 +294,33 @@ struct Object<'a> {
     path: Option<&'a Path<'a>>,
     map: Map<String, Value>,
     names: Names<'a>,
+    /// Where the schema's next attribute is likely to be.
+    next: usize,
 }
 
 impl<'a> Object<'a> {
     fn new(reader: &'a Reader<'a>, path: Option<&'a Path<'a>>) -> Self {
-        Self { reader, path, map: Map::new(), names: Names::default() }
+        Self { reader, path, map: Map::new(), names: Names::default(), next: 0 }
+    }
+
+    /// Reads the object's members to its end.
+    fn read<'de, A: MapAccess<'de>>(
+        &mut self,
+        attributes: &'a [Attribute],
+        access: &mut A,
+    ) -> Result<(), A::Error> {
+        while let Some(key) =
+            access.next_key_seed(KeySeed(|name: &str| find_near(attributes, self.next, name)))?
+        {
+            match key {
+                Key::Known((place, attribute)) => {
+                    self.next = place + 1;
+                    self.attribute(attribute, access)?;
+                }
+                Key::Unknown(name) => self.unknown(name, access)?,
+            }
+        }
+        Ok(())
     }
 
     /// How many containers the object's values stand in.
@@ -332,7 +364,7 @@ impl<'a> Object<'a> {
     ) -> Result<(), A::Error> {
         let seed = Strict::at_depth(&self.reader.budget, self.depth());
         let value = access.next_value_seed(seed)?;
-        if !self.names.unknown.insert(name.to_ascii_lowercase()) {
+        if !self.names.unknown.get_or_insert_default().insert(name.to_ascii_lowercase()) {
             return Err(json::duplicate(&name));
         }
         if self.reader.keeps_unknown() {
@@ -340,7 +372,11 @@ impl<'a> Object<'a> {
                 self.map.insert(name, value);
             }
         } else if self.reader.policy.unknown_attributes == UnknownAttributes::Reject {
-            let scim_type = self.reader.unknown.clone();
+            // Rulings W03 and P36.
+            let scim_type = match self.reader.source {
+                Source::Body => ScimType::InvalidSyntax,
+                Source::Patch => ScimType::InvalidValue,
+            };
             self.reader.report(&self.path_of(&name), Problem::Unknown { scim_type });
         }
         Ok(())
@@ -352,7 +388,9 @@ impl<'a> Object<'a> {
 pub(crate) struct ResourceSeed<'a>(pub(crate) &'a Reader<'a>);
 
 enum Member<'a> {
-    Attribute(&'a Attribute),
+    Common(&'a Attribute),
+    /// With its place in the schema.
+    Attribute(usize, &'a Attribute),
     Extension(&'a Extension),
 }
 
@@ -373,14 +411,23 @@ impl<'de> Visitor<'de> for ResourceSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
         let resource_type = self.0.resource_type;
-        let find = |name: &str| match resource_type.attribute(name) {
-            Some(attribute) => Some(Member::Attribute(attribute)),
-            None => resource_type.extension(name).map(Member::Extension),
-        };
+        let attributes = &resource_type.schema().attributes;
         let mut object = Object::new(self.0, None);
-        while let Some(key) = access.next_key_seed(KeySeed(find))? {
+        loop {
+            let find = |name: &str| match common_attribute(name) {
+                Some(attribute) => Some(Member::Common(attribute)),
+                None => match find_near(attributes, object.next, name) {
+                    Some((place, attribute)) => Some(Member::Attribute(place, attribute)),
+                    None => resource_type.extension(name).map(Member::Extension),
+                },
+            };
+            let Some(key) = access.next_key_seed(KeySeed(find))? else { break };
             match key {
-                Key::Known(Member::Attribute(found)) => object.attribute(found, &mut access)?,
+                Key::Known(Member::Common(found)) => object.attribute(found, &mut access)?,
+                Key::Known(Member::Attribute(place, found)) => {
+                    object.next = place + 1;
+                    object.attribute(found, &mut access)?;
+                }
                 Key::Known(Member::Extension(found)) => object.extension(found, &mut access)?,
                 Key::Unknown(name) => object.unknown(name, &mut access)?,
             }
@@ -456,13 +503,7 @@ impl<'de> Visitor<'de> for ExtensionSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
         let mut object = Object::new(self.reader, Some(self.path));
-        let schema = &self.extension.schema;
-        while let Some(key) = access.next_key_seed(KeySeed(|name: &str| schema.attribute(name)))? {
-            match key {
-                Key::Known(attribute) => object.attribute(attribute, &mut access)?,
-                Key::Unknown(name) => object.unknown(name, &mut access)?,
-            }
-        }
+        object.read(&self.extension.schema.attributes, &mut access)?;
         Ok(Some(object.map).filter(|map| !map.is_empty()))
     }
 }

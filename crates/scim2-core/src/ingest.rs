@@ -3,9 +3,9 @@
 use serde::de::DeserializeSeed;
 use serde_json::{Map, Value};
 
-use crate::accept::{Reader, ResourceSeed};
+use crate::accept::{Reader, ResourceSeed, Source};
 use crate::catalog::ResourceType;
-use crate::error::{Error, ScimType};
+use crate::error::Error;
 use crate::json;
 use crate::policy::{Policy, PutMissing};
 use crate::resource::Resource;
@@ -41,7 +41,7 @@ impl ResourceType {
     /// has an unknown attribute; `invalidValue` for values that do not fit. All violations are
     /// told in one error, with their places, whose `scimType` is that of the first.
     pub fn ingest(&self, body: &[u8], policy: &Policy) -> Result<Resource, Error> {
-        let reader = Reader::new(self, policy, ScimType::InvalidSyntax);
+        let reader = Reader::new(self, policy, Source::Body);
         let map = json::from_object(body, ResourceSeed(&reader))?;
         self.ingested(map, reader.into_violations(), policy)
     }
@@ -71,7 +71,7 @@ impl ResourceType {
         defaults: &Resource,
         policy: &Policy,
     ) -> Result<Resource, Error> {
-        let reader = Reader::new(self, policy, ScimType::InvalidSyntax).with_defaults(defaults);
+        let reader = Reader::new(self, policy, Source::Body).with_defaults(defaults);
         let map = json::from_object(body, ResourceSeed(&reader))?;
         self.ingested(map, reader.into_violations(), policy)
     }
@@ -93,7 +93,7 @@ impl ResourceType {
         map: Map<String, Value>,
         policy: &Policy,
     ) -> Result<(Map<String, Value>, Violations), Error> {
-        let reader = Reader::new(self, policy, ScimType::InvalidSyntax);
+        let reader = Reader::new(self, policy, Source::Body);
         let map =
             ResourceSeed(&reader).deserialize(Value::Object(map)).map_err(Error::invalid_syntax)?;
         Ok((map, reader.into_violations()))

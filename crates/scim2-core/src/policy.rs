@@ -93,6 +93,7 @@ impl Policy {
                 coerce_scalars: true,
                 unwrap_single_element_array: true,
                 string_as_complex_value: true,
+                wrap_single_value: true,
             },
             messages: MessagePolicy { schemas_optional: true, string_lists: true },
             schemas: SchemasPolicy {
@@ -172,7 +173,7 @@ pub struct PathPolicy {
 }
 
 /// How PATCH operations are read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PatchPolicy {
     /// add or replace on a value filter that matches no element (P09, P10).
@@ -197,6 +198,34 @@ pub struct PatchPolicy {
     pub unknown_path: UnknownPath,
     /// `"path": ""` is as good as none (P05).
     pub empty_path_is_absent: bool,
+    /// How many bytes of JSON a resource may have grown to by a PATCH; 413 beyond. One request is
+    /// bounded by the size of its body, and many requests, each of which adds something, by this.
+    pub max_resource_len: usize,
+}
+
+impl PatchPolicy {
+    /// What [`max_resource_len`](Self::max_resource_len) is by default: room for a group of some
+    /// hundred thousand members in one document.
+    pub const MAX_RESOURCE_LEN: usize = 32 << 20;
+}
+
+impl Default for PatchPolicy {
+    fn default() -> Self {
+        Self {
+            unmatched_filter: UnmatchedFilter::default(),
+            selected_replace: SelectedReplace::default(),
+            complex_replace: ComplexReplace::default(),
+            remove_value_selects: false,
+            remove_unmatched: RemoveUnmatched::default(),
+            value_path_keys: false,
+            drop_valueless_elements: false,
+            all_values: false,
+            read_only: ReadOnly::default(),
+            unknown_path: UnknownPath::default(),
+            empty_path_is_absent: false,
+            max_resource_len: Self::MAX_RESOURCE_LEN,
+        }
+    }
 }
 
 /// add or replace on a value filter that matches no element (P09, P10).
@@ -296,6 +325,9 @@ pub struct ValuePolicy {
     pub unwrap_single_element_array: bool,
     /// A string for a complex attribute that has a `value` (P18).
     pub string_as_complex_value: bool,
+    /// One value without an array for a multi-valued attribute in POST and PUT. In PATCH it is an
+    /// array of one under every policy (P16).
+    pub wrap_single_value: bool,
 }
 
 /// How the envelope of a message is read.

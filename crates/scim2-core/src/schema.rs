@@ -352,7 +352,27 @@ where
 }
 
 fn find<'a>(attributes: &'a [Attribute], name: &str) -> Option<&'a Attribute> {
-    attributes.iter().find(|attribute| attribute.name.as_str().eq_ignore_ascii_case(name))
+    attributes.iter().find(|attribute| is_called(attribute, name))
+}
+
+/// An attribute and its place, looked for from one place on and then before it: a client names
+/// most attributes in the order of the schema, so that the next one is near.
+pub(crate) fn find_near<'a>(
+    attributes: &'a [Attribute],
+    place: usize,
+    name: &str,
+) -> Option<(usize, &'a Attribute)> {
+    let (before, after) = attributes.split_at_checked(place).unwrap_or((attributes, &[]));
+    let find = |attributes: &'a [Attribute]| {
+        attributes.iter().enumerate().find(|(_, attribute)| is_called(attribute, name))
+    };
+    find(after).map(|(at, attribute)| (place + at, attribute)).or_else(|| find(before))
+}
+
+#[inline(always)]
+fn is_called(attribute: &Attribute, name: &str) -> bool {
+    let own = attribute.name.as_str();
+    own.len() == name.len() && (own == name || own.eq_ignore_ascii_case(name))
 }
 
 /// Keywords are read in any case and written exactly (ruling S03).

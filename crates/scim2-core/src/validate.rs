@@ -8,9 +8,9 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use crate::accept::{Reader, ResourceSeed, elements, elements_mut, is_unassigned};
+use crate::accept::{Reader, ResourceSeed, Source, elements, elements_mut, is_unassigned};
 use crate::catalog::{Extension, GROUP_SCHEMA, ResourceType, USER_SCHEMA, common_attribute};
-use crate::error::{Error, ScimType};
+use crate::error::Error;
 use crate::json;
 use crate::key::{comparison_key, equal_values};
 use crate::policy::{Policy, PutMissing, SchemasMismatch};
@@ -68,7 +68,7 @@ impl ResourceType {
     /// # Errors
     /// `invalidSyntax` when the body is not a JSON object as [`json::parse_object`] wants it.
     pub fn check(&self, body: &[u8], policy: &Policy) -> Result<Vec<Violation>, Error> {
-        let reader = Reader::new(self, policy, ScimType::InvalidSyntax).listing_all();
+        let reader = Reader::new(self, policy, Source::Body).listing_all();
         let mut map = json::from_object(body, ResourceSeed(&reader))?;
         let mut violations = reader.into_violations();
         self.drop_read_only(&mut map);

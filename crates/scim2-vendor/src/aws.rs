@@ -64,6 +64,7 @@ pub fn policy() -> Policy {
     policy.values.coerce_scalars = true;
     policy.values.unwrap_single_element_array = true;
     policy.values.string_as_complex_value = true;
+    policy.values.wrap_single_value = true;
     policy.uri_lenient = true;
     policy
 }

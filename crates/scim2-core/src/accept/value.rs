@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use super::duplicates::collapse_duplicates;
-use super::{Key, KeySeed, Object, Path, Reader, Step, is_unassigned};
+use super::{Object, Path, Reader, Step, is_unassigned};
 use crate::catalog::common_attribute;
 use crate::json::{self, Strict};
 use crate::key::comparison_key;
@@ -53,8 +53,12 @@ impl ValueSeed<'_> {
     }
 
     /// One element, or one element alone for a multi-valued attribute (ruling P16).
-    fn done(&self, value: Option<Value>) -> Option<Value> {
-        if self.is_array() { value.map(|value| Value::Array(vec![value])) } else { value }
+    fn done(&self, value: Option<Value>, found: &'static str) -> Option<Value> {
+        match value {
+            Some(_) if self.is_array() && !self.reader.wraps_single_values() => self.wrong(found),
+            Some(value) if self.is_array() => Some(Value::Array(vec![value])),
+            value => value,
+        }
     }
 
     fn wrong(&self, found: &'static str) -> Option<Value> {
@@ -182,7 +186,7 @@ impl ValueSeed<'_> {
                 return None;
             }
         }
-        Some(text.into())
+        Some(Value::String(text.into_owned()))
     }
 
     fn number(&self, number: Number) -> Option<Value> {
@@ -252,30 +256,31 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
 
     fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
         Ok(match self.attribute.attribute_type {
-            AttributeType::Boolean => self.done(Some(value.into())),
+            AttributeType::Boolean => self.done(Some(value.into()), "a boolean"),
             _ => self.wrong("a boolean"),
         })
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
-        Ok(self.done(self.number(value.into())))
+        Ok(self.done(self.number(value.into()), "a number"))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-        Ok(self.done(self.number(value.into())))
+        Ok(self.done(self.number(value.into()), "a number"))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
         // JSON has no number that is not finite.
-        Ok(Number::from_f64(value).and_then(|number| self.done(self.number(number))))
+        let number = Number::from_f64(value).and_then(|number| self.number(number));
+        Ok(self.done(number, "a number"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
-        Ok(self.done(self.text(Cow::Borrowed(value))))
+        Ok(self.done(self.text(Cow::Borrowed(value)), "a string"))
     }
 
     fn visit_string<E>(self, value: String) -> Result<Self::Value, E> {
-        Ok(self.done(self.text(Cow::Owned(value))))
+        Ok(self.done(self.text(Cow::Owned(value)), "a string"))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
@@ -320,16 +325,10 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
             return Ok(self.wrong("an object"));
         }
         let mut object = Object::new(self.reader, Some(self.path));
-        let find = |name: &str| self.attribute.sub_attribute(name);
-        while let Some(key) = access.next_key_seed(KeySeed(find))? {
-            match key {
-                Key::Known(sub_attribute) => object.attribute(sub_attribute, &mut access)?,
-                Key::Unknown(name) => object.unknown(name, &mut access)?,
-            }
-        }
+        object.read(&self.attribute.sub_attributes, &mut access)?;
         let mut map = object.map;
         self.reference(&mut map);
-        Ok(self.done(Some(Value::Object(map)).filter(|map| !is_unassigned(map))))
+        Ok(self.done(Some(Value::Object(map)).filter(|map| !is_unassigned(map)), "an object"))
     }
 }
 

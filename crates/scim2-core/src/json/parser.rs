@@ -9,8 +9,10 @@ use std::borrow::Cow;
 use std::fmt;
 
 use scim2_syntax::Number;
-use serde::de::value::CowStrDeserializer;
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::value::BorrowedStrDeserializer;
+use serde::de::{
+    self, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+};
 use serde::forward_to_deserialize_any;
 
 /// Reads one JSON value after the other from a text.
@@ -62,7 +64,19 @@ impl<'de> Parser<'de> {
     /// The next byte that is not white space.
     #[inline]
     fn peek(&mut self) -> Option<u8> {
+        match self.text.as_bytes().get(self.at) {
+            Some(b' ' | b'\n' | b'\r' | b'\t') => self.skip_white_space(),
+            byte => byte.copied(),
+        }
+    }
+
+    fn skip_white_space(&mut self) -> Option<u8> {
+        const INDENT: &[u8; 4] = b"    ";
         loop {
+            while self.text.as_bytes().get(self.at..).and_then(<[u8]>::first_chunk) == Some(INDENT)
+            {
+                self.at += INDENT.len();
+            }
             match self.text.as_bytes().get(self.at) {
                 Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
                 byte => return byte.copied(),
@@ -80,22 +94,29 @@ impl<'de> Parser<'de> {
     }
 
     /// A string, from its opening quote on.
+    #[inline]
     fn string(&mut self) -> Result<Cow<'de, str>, Failure> {
-        self.at += 1;
-        let start = self.at;
+        let start = self.at + 1;
+        let end = plain_end(self.text.as_bytes(), start);
+        self.at = end + 1;
+        match (self.text.as_bytes().get(end), self.text.get(start..end)) {
+            (Some(b'"'), Some(text)) => Ok(Cow::Borrowed(text)),
+            _ => self.escaped_string(start).map(Cow::Owned),
+        }
+    }
+
+    /// A string with escapes, or what is none, from behind its opening quote on.
+    fn escaped_string(&mut self, start: usize) -> Result<String, Failure> {
+        self.at = start;
         let mut unescaped = String::new();
         loop {
             let piece = self.at;
             self.at = plain_end(self.text.as_bytes(), piece);
             match self.text.as_bytes().get(self.at) {
                 Some(b'"') => {
-                    let piece = self.text.get(piece..self.at).unwrap_or_default();
+                    unescaped.push_str(self.text.get(piece..self.at).unwrap_or_default());
                     self.at += 1;
-                    if unescaped.is_empty() && self.at == start + piece.len() + 1 {
-                        return Ok(Cow::Borrowed(piece));
-                    }
-                    unescaped.push_str(piece);
-                    return Ok(Cow::Owned(unescaped));
+                    return Ok(unescaped);
                 }
                 Some(b'\\') => {
                     unescaped.push_str(self.text.get(piece..self.at).unwrap_or_default());
@@ -306,7 +327,10 @@ impl<'de> MapAccess<'de> for Members<'_, 'de> {
         if self.parser.peek() != Some(b'"') {
             return expected("a name in double quotes");
         }
-        seed.deserialize(CowStrDeserializer::new(self.parser.string()?)).map(Some)
+        match self.parser.string()? {
+            Cow::Borrowed(name) => seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some),
+            Cow::Owned(name) => seed.deserialize(name.into_deserializer()).map(Some),
+        }
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Failure> {

@@ -295,9 +295,6 @@ fn r43_2_3_02_only_the_json_type_of_the_data_type_is_accepted() {
         "complex",
     ] {
         for (kind, value) in kinds.iter().enumerate() {
-            if attribute == "strings" && value.is_string() {
-                continue; // Ruling P16.
-            }
             check_type(attribute, value.clone(), fits(attribute, kind));
         }
     }
@@ -589,11 +586,20 @@ fn w27_w06_what_only_the_service_provider_writes_may_be_malformed() {
 }
 
 #[test]
-fn p16_one_element_alone_is_an_array_of_one() {
-    reads(
-        json!({"emails": {"value": "a@b"}, "schemas": "urn:a:b"}),
+fn p16_one_element_alone_in_a_body_is_an_array_of_one_by_option() {
+    let body = json!({"emails": {"value": "a@b"}, "schemas": "urn:a:b"});
+    refuses(
+        body.clone(),
+        ScimType::InvalidValue,
+        "`emails` must be an array of objects, found an object",
+    );
+    let wrap = tolerant(|policy| policy.values.wrap_single_value = true);
+    assert_eq!(
+        ingest_with(&body, &wrap).unwrap(),
         json!({"emails": [{"value": "a@b"}], "schemas": ["urn:a:b"]}),
     );
+    // Nothing is no value that would have to stand in an array.
+    reads(json!({"emails": {}}), json!({}));
 }
 
 #[test]

@@ -212,8 +212,8 @@ fn r43_3_01_schemas_are_required() {
         ScimType::InvalidSyntax,
     );
     let wrong = json!({"schemas": USER, "userName": "b"});
-    // One string alone stands for an array of one (ruling P16).
-    assert!(created(&ResourceType::user(), &wrong, &strict()).is_ok());
+    // One string alone is no array.
+    assert!(created(&ResourceType::user(), &wrong, &strict()).is_err());
     let wrong = json!({"schemas": [1], "userName": "b"});
     assert!(created(&ResourceType::user(), &wrong, &strict()).is_err());
 }
