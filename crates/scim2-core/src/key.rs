@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::iter;
 use std::sync::LazyLock;
@@ -225,13 +226,13 @@ fn equal_objects(
 
 /// Objects that no schema describes: names have no case here either.
 fn equal_open_objects(a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
-    let by_name = |object: &Map<String, Value>| {
-        let members = object.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone()));
-        members.collect::<Map<_, _>>()
-    };
+    fn by_name(object: &Map<String, Value>) -> BTreeMap<String, &Value> {
+        let assigned = object.iter().filter(|(_, value)| eval::is_present(value));
+        assigned.map(|(name, value)| (name.to_ascii_lowercase(), value)).collect()
+    }
     let (a, b) = (by_name(a), by_name(b));
     let mut names = a.keys().chain(b.keys().filter(|name| !a.contains_key(*name)));
-    names.all(|name| equal_members(name, None, assigned(&a, name), assigned(&b, name)))
+    names.all(|name| equal_members(name, None, a.get(name).copied(), b.get(name).copied()))
 }
 
 fn equal_members(

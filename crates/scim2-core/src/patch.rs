@@ -30,9 +30,13 @@ use crate::resource::Resource;
 use crate::schema::{Attribute, Mutability};
 
 /// How many elements of multi-valued attributes one request may have looked at, over all of its
-/// operations. Elements that are added, or removed by their `value`, are found without looking at
-/// the others, so that no reasonable request comes near it.
-pub const MAX_ELEMENT_VISITS: usize = 10_000_000;
+/// operations: a look by a filter counts once for each of its comparisons, and again for every
+/// [`BYTES_A_VISIT`] bytes of text. Elements that are added, or removed by their `value`, are found
+/// without looking at the others, so that no reasonable request comes near it.
+pub const MAX_ELEMENT_VISITS: usize = 1_000_000;
+
+/// How much text may be looked at or copied as one of [`MAX_ELEMENT_VISITS`].
+pub const BYTES_A_VISIT: usize = 64;
 
 impl ResourceType {
     /// Applies a PATCH request: all of its operations in order, or none (RFC 7644 §3.5.2).
@@ -82,7 +86,8 @@ impl ResourceType {
     /// | `noTarget` | a filter selects nothing to replace or add to; remove without a path |
     /// | `mutability` | something readOnly, immutable or required would change or go |
     ///
-    /// 413 when the request makes too much work, see [`MAX_ELEMENT_VISITS`].
+    /// 413 when the request makes too much work, see [`MAX_ELEMENT_VISITS`], or lets the resource
+    /// grow past [`PatchPolicy::max_resource_len`](crate::policy::PatchPolicy::max_resource_len).
     pub fn patch(
         &self,
         resource: &mut Resource,
@@ -119,6 +124,7 @@ impl ResourceType {
                 Some(Value::Object(attributes)) => attributes.keys().any(|key| {
                     // A key that leads nowhere is refused or dropped, and touches nothing.
                     key.eq_ignore_ascii_case(name)
+                        || key.eq_ignore_ascii_case(self.schema().id.as_str())
                         || PatchPath::parse_with(key, &policy.syntax).is_ok_and(touches)
                 }),
                 _ => true,
@@ -144,6 +150,13 @@ struct Engine<'a> {
 }
 
 impl Engine<'_> {
+    /// Counts elements that are looked at a number of times.
+    fn spend_looks(&self, elements: &[Value], looks: usize) -> Result<(), Error> {
+        self.spend(elements.len().saturating_mul(looks))?;
+        let text: usize = elements.iter().map(elements::text_len).sum();
+        self.spend((text / BYTES_A_VISIT).saturating_mul(looks))
+    }
+
     /// Counts the elements that are looked at.
     fn spend(&self, elements: usize) -> Result<(), Error> {
         let visits = self.visits.get().saturating_add(elements);
@@ -254,6 +267,22 @@ impl<'a> Patch<'a> {
         value: Value,
     ) -> Result<(), Error> {
         let Engine { resource_type, policy, .. } = self.engine;
+        let base = &resource_type.schema().id;
+        if within.is_none() && base.as_str().eq_ignore_ascii_case(key) {
+            // The attributes of the base schema under its URN, as an extension's are (ruling P06).
+            let Value::Object(attributes) = value else {
+                return Err(Error::invalid_value(format_args!(
+                    "the value of schema `{base}` must be an object"
+                )));
+            };
+            return attributes.into_iter().try_for_each(|(key, value)| match key.contains(':') {
+                false => self.apply_key(None, &key, kind, value),
+                true => Err(Error::invalid_value(format_args!(
+                    "`{}` is no attribute of schema `{base}`",
+                    crate::json::Shown(&key)
+                ))),
+            });
+        }
         let parsed = if key.contains('[') {
             if !policy.patch.value_path_keys {
                 return Err(Error::invalid_value(
@@ -705,6 +734,26 @@ impl<'a> Patch<'a> {
         }
     }
 
+    /// Checks that the request has not made a resource too large of one that was not.
+    fn check_growth(&self) -> Result<(), Error> {
+        let len = |value: Option<&Value>| value.map_or(0, json_len);
+        let grown = self.saved.iter().any(|(key, before)| {
+            self.resource.get(key).is_some_and(|after| json_len(after) > len(before.as_ref()))
+        });
+        if !grown {
+            return Ok(());
+        }
+        let most = self.engine.policy.patch.max_resource_len;
+        let members = self.resource.as_map().iter();
+        let sum: usize = members.map(|(name, value)| name.len() + json_len(value)).sum();
+        if sum <= most {
+            return Ok(());
+        }
+        Err(Error::new(StatusCode::PAYLOAD_TOO_LARGE).detail(format_args!(
+            "the resource would have about {sum} bytes, at most {most} are allowed"
+        )))
+    }
+
     /// Checks the final state, and finds out what has changed (rulings P15 and P34).
     fn finish(&mut self) -> Result<ChangeSet, Error> {
         let Engine { resource_type, policy, .. } = self.engine;
@@ -716,6 +765,7 @@ impl<'a> Patch<'a> {
         if self.saved.iter().all(|(key, before)| self.resource.get(key) == before.as_ref()) {
             return Ok(ChangeSet::default());
         }
+        self.check_growth()?;
         self.save("schemas");
         // What is not saved is as it was, so this much of the state before is enough, unless
         // something was wrong with the rest of it already.
@@ -741,6 +791,20 @@ impl<'a> Patch<'a> {
                 .map(|(key, before)| (key.as_str(), before.as_ref(), self.resource.get(key))),
         ))
     }
+}
+
+/// About how many bytes of JSON a value is.
+fn json_len(value: &Value) -> usize {
+    const PUNCTUATION: usize = 4;
+    PUNCTUATION
+        + match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+            Value::String(text) => text.len(),
+            Value::Array(elements) => elements.iter().map(json_len).sum(),
+            Value::Object(members) => {
+                members.iter().map(|(name, value)| name.len() + json_len(value)).sum()
+            }
+        }
 }
 
 /// The object in which an attribute stands; an extension's is made if there is none.

@@ -1,5 +1,6 @@
 //! The elements of a multi-valued attribute: adding, naming, and keeping one primary.
 
+use std::cell::LazyCell;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
@@ -235,6 +236,16 @@ pub(super) fn keep_one_primary(
     }
 }
 
+/// How many bytes of text are in a value, names left aside.
+pub(super) fn text_len(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(elements) => elements.iter().map(text_len).sum(),
+        Value::Object(members) => members.values().map(text_len).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    }
+}
+
 /// Whether an element still says something: more than its label (ruling P25).
 pub(super) fn has_content(element: &Map<String, Value>) -> bool {
     element.iter().any(|(key, value)| {
@@ -306,9 +317,18 @@ pub(super) fn selects(attribute: Option<&Attribute>, entry: &Value, element: &Va
         return equal_values(attribute, entry, element);
     }
     let mut given = members.iter().filter(|(_, value)| is_present(value)).peekable();
+    // What no schema names may be there in another case.
+    let by_name = LazyCell::new(|| {
+        let members = element_members.iter().filter(|(_, value)| is_present(value));
+        members.map(|(name, value)| (name.to_ascii_lowercase(), value)).collect::<HashMap<_, _>>()
+    });
     given.peek().is_some()
         && given.all(|(name, value)| {
             let sub = attribute.and_then(|attribute| attribute.sub_attribute(name));
-            present(element_members, name).is_some_and(|other| equal_values(sub, value, other))
+            let other = match element_members.get(name).filter(|value| is_present(value)) {
+                None if sub.is_none() => by_name.get(&name.to_ascii_lowercase()).copied(),
+                other => other,
+            };
+            other.is_some_and(|other| equal_values(sub, value, other))
         })
 }

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::Engine;
 use super::elements::{self, Index};
 use super::target::{effective, equalities, is_assigned, key_in, spelling};
 use super::write::{Slot, Write, named_subs, null_added, put, sub_mutability};
+use super::{BYTES_A_VISIT, Engine};
 use crate::accept::{Accept, accept, accept_element, accept_open};
 use crate::bind::BoundFilter;
 use crate::error::Error;
@@ -19,7 +19,12 @@ use crate::syntax::Filter;
 #[derive(Clone, Copy)]
 pub(super) enum Selected<'a> {
     /// Those that match; a new one is made if there is none and a filter to make it from.
-    Filter { bound: &'a BoundFilter, filter: Option<&'a Filter> },
+    Filter {
+        bound: &'a BoundFilter,
+        filter: Option<&'a Filter>,
+        /// How many comparisons the filter has.
+        leaves: usize,
+    },
     /// All (ruling P27).
     All,
 }
@@ -29,6 +34,14 @@ impl Selected<'_> {
         match self {
             Self::Filter { bound, .. } => bound.matches_element(element),
             Self::All => true,
+        }
+    }
+
+    /// How many times it looks at an element.
+    fn looks(&self) -> usize {
+        match self {
+            Self::Filter { leaves, .. } => *leaves,
+            Self::All => 1,
         }
     }
 }
@@ -75,7 +88,7 @@ impl Engine<'_> {
             }
             Some(one) => vec![one.take()],
         };
-        self.spend(elements.len())?;
+        self.spend_looks(&elements, selection.looks())?;
         let places: Vec<usize> = elements
             .iter()
             .enumerate()
@@ -85,7 +98,7 @@ impl Engine<'_> {
         let mut primary = Vec::new();
         if places.is_empty() {
             match (accepted, selection) {
-                (Some(value), Selected::Filter { bound, filter: Some(filter) }) => {
+                (Some(value), Selected::Filter { bound, filter: Some(filter), .. }) => {
                     let element = self.element_from(slot, sub, bound, filter, value)?;
                     self.add_elements(&mut elements, slot, vec![element], &mut Index::default())?;
                 }
@@ -99,6 +112,8 @@ impl Engine<'_> {
                 }
             }
         } else {
+            let copied = accepted.as_ref().map_or(0, elements::text_len) / BYTES_A_VISIT;
+            self.spend(places.len().saturating_mul(copied))?;
             for place in places {
                 let Some(element) = elements.get_mut(place) else { continue };
                 let sets_primary = match (sub, &accepted) {
@@ -231,7 +246,8 @@ impl Engine<'_> {
         let Some(Value::Array(elements)) = map.get_mut(slot.key) else {
             return nothing();
         };
-        self.spend(elements.len().saturating_mul(value.as_ref().map_or(1, Vec::len)))?;
+        let entries = value.as_ref().map_or(0, Vec::len);
+        self.spend_looks(elements, selection.looks().saturating_add(entries))?;
         let mut matched = false;
         for element in elements.iter_mut().filter(|element| selection.contains(element)) {
             matched = true;

@@ -46,7 +46,11 @@ impl Selection<'_> {
     /// The elements that are selected; whether one may be made is the policy's choice.
     pub(super) fn selected(&self, policy: &Policy) -> Selected<'_> {
         let creates = policy.patch.unmatched_filter == UnmatchedFilter::Create;
-        Selected::Filter { bound: &self.bound, filter: creates.then_some(self.filter) }
+        Selected::Filter {
+            bound: &self.bound,
+            filter: creates.then_some(self.filter),
+            leaves: self.filter.leaves(),
+        }
     }
 }
 

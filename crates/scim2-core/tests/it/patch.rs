@@ -7,7 +7,7 @@ use scim2_core::policy::{
     UnknownPath, UnmatchedFilter,
 };
 use scim2_core::schema::Schema;
-use scim2_core::{Error, Resource, ResourceType};
+use scim2_core::{Error, Resource, ResourceType, ScimType};
 use serde_json::{Map, Value, json};
 
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
@@ -1807,7 +1807,73 @@ fn p37_wrong_value_is_the_same_error_as_without_the_delta() {
     }
 }
 
+#[test]
+fn p06_attributes_under_the_urn_of_the_base_schema_are_its_attributes() {
+    for ignore in [false, true] {
+        let user = user(json!({"name": {"givenName": "a"}})).with(|policy| {
+            if ignore {
+                policy.unknown_attributes = UnknownAttributes::Ignore;
+            }
+        });
+        let value = json!({USER.to_lowercase(): {"TITLE": "x", "name.familyName": "b"}});
+        let op = |value| {
+            PatchOp::new().with(PatchOperation::new(PatchOpKind::Replace, None, Some(value)))
+        };
+        let mut resource = user.resource.clone();
+        user.ty.patch(&mut resource, &op(value), &user.policy).unwrap();
+        assert_eq!(resource.get("title"), Some(&json!("x")));
+        assert_eq!(resource.get("name"), Some(&json!({"givenName": "a", "familyName": "b"})));
+        for wrong in [json!({USER: "x"}), json!({USER: {ENTERPRISE: {"department": "d"}}})] {
+            let error = user.ty.patch(&mut resource, &op(wrong), &user.policy).unwrap_err();
+            assert_eq!(error.scim_type(), Some(&ScimType::InvalidValue));
+        }
+        assert!(user.ty.patch_touches(&op(json!({USER: {"title": "x"}})), "title", &user.policy));
+    }
+}
+
 // Cost.
+
+#[test]
+fn every_comparison_of_a_filter_and_every_long_text_is_work() {
+    let group = user(json!({"emails": [{"value": "a".repeat(100_000), "type": "work"}]}));
+    let refused = |filter: &str, count: usize| {
+        let path = format!("emails[{filter}]");
+        let op = (0..count).fold(PatchOp::new(), |op, _| op.remove(path.as_str()));
+        let result = group.ty.patch(&mut group.resource.clone(), &op, &group.policy);
+        match result {
+            Ok(_) => false,
+            Err(error) => error.status() == 413,
+        }
+    };
+    assert!(!refused(r#"type co "x""#, 600));
+    assert!(refused(r#"type co "x""#, 700));
+    let many = vec![r#"type co "x""#; 100].join(" or ");
+    assert!(!refused(&many, 6));
+    assert!(refused(&many, 7));
+    // Nor is a long text copied into each of many elements.
+    let emails: Value = (0..5_000).map(|i| json!({"value": format!("{i}")})).collect();
+    let long = user(json!({"emails": emails}));
+    let op = PatchOp::new().replace("emails[value pr].display", "x".repeat(100_000));
+    let error = long.ty.patch(&mut long.resource.clone(), &op, &long.policy).unwrap_err();
+    assert_eq!(error.status(), 413);
+}
+
+#[test]
+fn a_resource_grows_by_patch_up_to_a_limit() {
+    let user = user(json!({"title": "x"})).with(|policy| policy.patch.max_resource_len = 500);
+    let mut resource = user.resource.clone();
+    let op = PatchOp::new().replace("title", "y".repeat(500));
+    let error = user.ty.patch(&mut resource, &op, &user.policy).unwrap_err();
+    assert_eq!(error.status(), 413);
+    assert!(error.message().unwrap().contains("at most 500 are allowed"), "{error}");
+    assert_eq!(resource, user.resource);
+    // What is too large already may become smaller, and no larger.
+    user.ty.patch(&mut resource, &op, &Policy::strict()).unwrap();
+    let op = PatchOp::new().replace("title", "y".repeat(499));
+    user.ty.patch(&mut resource, &op, &user.policy).unwrap();
+    let op = PatchOp::new().add("nickName", "n");
+    assert!(user.ty.patch(&mut resource, &op, &user.policy).is_err());
+}
 
 #[test]
 fn many_members_are_no_quadratic_work() {
