@@ -1,8 +1,11 @@
 //! Where the service provider is, as clients see it.
 
+use std::borrow::Cow;
+
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::Authority;
+use percent_encoding::percent_decode_str;
 use scim2_core::Error;
 use url::Url;
 
@@ -19,6 +22,13 @@ use url::Url;
 pub enum BaseUrl {
     /// Always this URL.
     Fixed(Url),
+    /// This origin, and after it the path at which the request found the service provider (its
+    /// [`MountPath`]): for one that is mounted at a path with parameters, such as
+    /// `/{tenant}/scim/v2`.
+    Mounted {
+        /// The scheme, the host and whatever a proxy in front takes off the path.
+        origin: Url,
+    },
     /// The host that the request names, which is for clients to choose: use it only where
     /// nobody can make others read answers to their requests (ruling H13).
     FromRequest {
@@ -29,6 +39,37 @@ pub enum BaseUrl {
         /// Whether a proxy in front is believed.
         forwarded: Forwarded,
     },
+}
+
+/// Where in an application's paths a request found the service provider, as an extension of the
+/// request. What mounts the service provider sets it; `scim2-axum` does.
+///
+/// ```
+/// use scim2_provider::MountPath;
+/// let mount = MountPath::new("/acme%20inc/scim/v2");
+/// assert_eq!(mount.segments().next().as_deref(), Some("acme inc"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MountPath(Box<str>);
+
+impl MountPath {
+    /// A path as the request has it.
+    #[must_use]
+    pub fn new(path: &str) -> Self {
+        Self(path.trim_end_matches('/').into())
+    }
+
+    /// The path, without a slash at the end.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What stands between the slashes, percent-decoded.
+    pub fn segments(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let segments = self.0.split('/').filter(|segment| !segment.is_empty());
+        segments.map(|segment| percent_decode_str(segment).decode_utf8_lossy())
+    }
 }
 
 /// How clients connect.
@@ -61,7 +102,7 @@ impl BaseUrl {
     /// Whether locations can be made from it: an http or https URL without query and fragment.
     pub(crate) fn is_usable(&self) -> bool {
         match self {
-            Self::Fixed(url) => {
+            Self::Fixed(url) | Self::Mounted { origin: url } => {
                 matches!(url.scheme(), "http" | "https")
                     && url.has_host()
                     && url.query().is_none()
@@ -77,7 +118,7 @@ impl BaseUrl {
     pub(crate) fn fixed(&self) -> Option<Base> {
         match self {
             Self::Fixed(url) => Some(Base::new(url.clone())),
-            Self::FromRequest { .. } => None,
+            Self::Mounted { .. } | Self::FromRequest { .. } => None,
         }
     }
 
@@ -85,6 +126,14 @@ impl BaseUrl {
     pub(crate) fn resolve(&self, parts: &Parts) -> Result<Base, Error> {
         let (scheme, prefix, forwarded) = match self {
             Self::Fixed(url) => return Ok(Base::new(url.clone())),
+            Self::Mounted { origin } => {
+                let mut url = origin.clone();
+                if let Some(mount) = parts.extensions.get::<MountPath>() {
+                    let before = origin.path().trim_end_matches('/');
+                    url.set_path(&format!("{before}{}", mount.as_str()));
+                }
+                return Ok(Base::new(url));
+            }
             Self::FromRequest { scheme, prefix, forwarded } => (scheme, prefix, forwarded),
         };
         let header = |name: &str| {

@@ -71,13 +71,14 @@ pub mod scope;
 pub mod store;
 
 pub use auth::Authenticator;
-pub use base::{BaseUrl, Forwarded, Scheme};
+pub use base::{BaseUrl, Forwarded, MountPath, Scheme};
 pub use clock::{Clock, SystemClock};
 pub use config::{CursorCount, Discovery, IfMatch, Offer, Paging, ProviderConfig};
 pub use dyn_store::DynStore;
 pub use handler::{Handler, Handlers};
 pub use in_memory::page_in_memory;
 pub use limits::RateLimit;
+pub use media::check_content_type;
 pub use memory::MemoryStore;
 pub use provider::{BuildError, ServiceProvider, ServiceProviderBuilder, too_large};
 pub use scope::{ProvisioningDomain, Scope, TenantId};

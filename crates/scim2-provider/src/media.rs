@@ -59,7 +59,10 @@ pub(crate) fn not_acceptable() -> Error {
 }
 
 /// 415 unless the body is JSON; a request that does not say is taken to be.
-pub(crate) fn check_content_type(parts: &Parts) -> Result<(), Error> {
+///
+/// # Errors
+/// 415 for any other media type than `application/scim+json` and `application/json`.
+pub fn check_content_type(parts: &Parts) -> Result<(), Error> {
     if !matches!(parts.method, Method::POST | Method::PUT | Method::PATCH) {
         return Ok(());
     }
