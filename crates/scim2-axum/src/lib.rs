@@ -48,9 +48,11 @@
 
 mod deadline;
 mod health;
+mod json;
 mod router;
 mod serve;
 
 pub use health::{READY_TIMEOUT, health};
+pub use json::{Scim, ScimError};
 pub use router::{Mount, mount, refuse_other_versions, router, versioned};
 pub use serve::{ServeConfig, serve, serve_with};

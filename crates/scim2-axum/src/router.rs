@@ -6,17 +6,20 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
+use axum::extract::OriginalUri;
 use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse;
 use axum::routing::any;
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
-use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Request, Response, StatusCode, Uri};
+use http::{Request, Response, StatusCode, Uri};
 use http_body_util::BodyExt;
 use scim2_core::{Error, ScimType};
-use scim2_provider::{Authenticator, ServiceProvider, Store, too_large};
+use scim2_provider::{Authenticator, MountPath, ServiceProvider, Store, too_large};
+
+use crate::json::ScimError;
 
 /// A router that answers every path with the service provider, paths that are none of its
 /// endpoints included. [`mount`] puts it below a path.
@@ -145,6 +148,7 @@ impl Mount {
         request: Request<Body>,
     ) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
+        set_mount_path(&mut parts);
         let version = match self.versions {
             Versions::Accepted => strip_version(&mut parts),
             Versions::None => Ok(()),
@@ -175,12 +179,21 @@ impl Mount {
     }
 }
 
+/// Says where the request found the router: what axum took off the path.
+fn set_mount_path(parts: &mut Parts) {
+    if let Some(OriginalUri(original)) = parts.extensions.get::<OriginalUri>() {
+        let (original, rest) = (original.path(), parts.uri.path());
+        let mount = MountPath::new(original.strip_suffix(rest).unwrap_or(original));
+        parts.extensions.insert(mount);
+    }
+}
+
 /// How many bytes beyond the limit are read and thrown away, so that a client that sends first
 /// and reads then gets to see the 413 instead of a broken connection.
 const DRAIN: usize = 8 << 20;
 
 /// Reads a body of at most `limit` bytes.
-async fn read(body: Body, limit: usize, timeout: Duration) -> Result<Bytes, Error> {
+pub(crate) async fn read(body: Body, limit: usize, timeout: Duration) -> Result<Bytes, Error> {
     let most = u64::try_from(limit.saturating_add(DRAIN)).unwrap_or(u64::MAX);
     if body.size_hint().lower() > most {
         return Err(too_large(limit));
@@ -228,20 +241,11 @@ pub fn refuse_other_versions(path: &str, router: Router) -> Router {
         async move {
             let below = request.uri().path().strip_prefix(&*prefix);
             match below.filter(|below| below.starts_with('/')).map(version) {
-                Some(Err(error)) => error_response(&error),
+                Some(Err(error)) => ScimError(error).into_response(),
                 _ => next.run(request).await,
             }
         }
     }))
-}
-
-/// An error message where there is no service provider to ask.
-fn error_response(error: &Error) -> Response<Body> {
-    let body = serde_json::to_vec(error).unwrap_or_default();
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = error.status();
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/scim+json"));
-    response
 }
 
 /// The version segment at the beginning of a path, such as `v2`, if there is one.

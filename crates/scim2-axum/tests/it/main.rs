@@ -9,6 +9,8 @@
 )]
 
 mod canary;
+mod examples;
+mod json;
 mod mount;
 mod serve;
 mod support;
