@@ -19,11 +19,11 @@ use serde_json::Value;
 
 use crate::auth::Authenticator;
 use crate::config::IfMatch;
-use crate::effect::same_state;
+use crate::effect::changes;
 use crate::provider::{Exchange, ServiceProvider};
 use crate::query::parameters;
 use crate::respond::{Answer, Failure};
-use crate::store::{Load, Store, StoreError, Stored, has_groups, has_members, if_match};
+use crate::store::{Load, Store, StoreError, Stored, has_groups, has_members};
 
 impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     /// POST to an endpoint (RFC 7644 §3.3).
@@ -39,7 +39,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         let resource = ty.validate_new(resource, &self.policy)?;
         check_members(ty, &resource)?;
         self.rules.check_create(ty, &resource)?;
-        let stored = self.store.insert(&cx.principal.scope, ty, resource.into()).await?;
+        let stored = self.insert(cx, ty, resource).await?;
         Ok(self.show(cx, ty, stored, &projection, Some(&written), StatusCode::CREATED))
     }
 
@@ -96,11 +96,11 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             let after = ty.validate_replace(&before.resource, resource.clone(), &self.policy)?;
             check_members(ty, &after)?;
             self.rules.check_replace(ty, &after)?;
-            Ok((!same_state(ty, &before.resource, &after)).then(|| after.into()))
+            let changes = changes(ty, &before.resource, &after);
+            Ok((after, changes))
         };
-        let scope = &cx.principal.scope;
-        let updated = self.store.update(scope, ty, id, Load::Full, Box::new(change)).await?;
-        Ok(self.show(cx, ty, updated.stored, &projection, Some(&written), StatusCode::OK))
+        let stored = self.update(cx, ty, id, Load::Full, change).await?;
+        Ok(self.show(cx, ty, stored, &projection, Some(&written), StatusCode::OK))
     }
 
     /// PATCH (RFC 7644 §3.5.2).
@@ -134,11 +134,9 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         let scope = &cx.principal.scope;
         let stored = match delta {
             Some(delta) => {
-                let expected = expected.as_ref();
-                let updated =
-                    self.store.change_members(scope, ty, id, expected, &delta, None).await?;
+                let stored = self.change_members(cx, ty, id, expected.as_ref(), &delta).await?;
                 match shown {
-                    Load::WithoutMembers => updated.stored,
+                    Load::WithoutMembers => stored,
                     Load::Full => {
                         let stored = self.store.get(scope, ty, id, Load::Full).await?;
                         stored.ok_or(StoreError::NotFound)?
@@ -153,14 +151,13 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
                 let change = |before: &Stored| {
                     check_version(before, expected.as_ref())?;
                     let (after, changes) = ty.patched(&before.resource, &op, &self.policy)?;
-                    if changes.is_empty() {
-                        return Ok(None);
+                    if !changes.is_empty() {
+                        check_members(ty, &after)?;
+                        self.check_patched(ty, &after)?;
                     }
-                    check_members(ty, &after)?;
-                    self.check_patched(ty, &after)?;
-                    Ok(Some(after.into()))
+                    Ok((after, changes))
                 };
-                self.store.update(scope, ty, id, load, Box::new(change)).await?.stored
+                self.update(cx, ty, id, load, change).await?
             }
         };
         if answer == PatchAnswer::NoContent {
@@ -179,8 +176,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         id: &ResourceId,
     ) -> Result<Answer, Failure> {
         let expected = self.expected(cx.parts)?;
-        let check = if_match(expected.as_ref());
-        self.store.delete(&cx.principal.scope, ty, id, Load::WithoutMembers, check).await?;
+        self.remove(cx, ty, id, expected.as_ref()).await?;
         Ok(Answer::empty(StatusCode::NO_CONTENT))
     }
 

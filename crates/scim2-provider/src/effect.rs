@@ -1,66 +1,45 @@
-//! Whether a write changes anything (RFC 7644 §3.5.2.1, ruling P15).
+//! What a replacement changes (RFC 7644 §3.5.2.1, ruling P15).
 
-use std::collections::HashSet;
-
-use scim2_core::schema::{Attribute, Mutability, Schema};
+use scim2_core::change::ChangeSet;
+use scim2_core::schema::Mutability;
 use scim2_core::{Resource, ResourceType};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::store::{has_groups, has_members};
+use crate::store::{has_groups, has_members, singular_references};
 
-/// Whether two states of a resource differ in nothing that is kept: not in what is computed when
-/// it is read, nor in the order of members.
-pub(crate) fn same_state(ty: &ResourceType, before: &Resource, after: &Resource) -> bool {
-    let (before, after) = (before.as_map(), after.as_map());
-    let computed = |name: &str| {
-        name == "meta"
-            || (name == "groups" && has_groups(ty))
-            || (name == "members" && has_members(ty))
-    };
-    let keys = |a: &Map<String, Value>| a.keys().filter(|name| !computed(name)).count();
-    keys(before) == keys(after)
-        && before.iter().filter(|(name, _)| !computed(name)).all(|(name, value)| {
-            let Some(other) = after.get(name) else { return false };
-            let extension = ty.extension(name).map(|extension| &*extension.schema);
-            match (extension, value, other) {
-                (Some(schema), Value::Object(a), Value::Object(b)) => same_container(schema, a, b),
-                _ => same_value(ty.schema(), name, value, other),
-            }
-        })
-        && (!has_members(ty) || members(before) == members(after))
-}
-
-fn same_container(schema: &Schema, a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
-    a.len() == b.len()
-        && a.iter().all(|(name, value)| {
-            b.get(name).is_some_and(|other| same_value(schema, name, value, other))
-        })
-}
-
-fn same_value(schema: &Schema, name: &str, a: &Value, b: &Value) -> bool {
-    let reference = schema
-        .attribute(name)
-        .filter(|attribute| !attribute.multi_valued && attribute.is_resource_reference());
-    match (a, b, reference) {
-        (Value::Object(a), Value::Object(b), Some(attribute)) => {
-            let read_only = |sub: &Attribute| sub.mutability == Mutability::ReadOnly;
-            let kept = |name: &&String| {
-                name.as_str() != "$ref" && !attribute.sub_attribute(name).is_some_and(read_only)
-            };
-            a.keys().chain(b.keys()).filter(kept).all(|name| a.get(name) == b.get(name))
-        }
-        _ => a == b,
+/// What is different between two states of a resource in what is kept: not in what is computed
+/// when it is read, nor in the order of members.
+pub(crate) fn changes(ty: &ResourceType, before: &Resource, after: &Resource) -> ChangeSet {
+    let mut changes = ChangeSet::of(ty, &kept(ty, before), &kept(ty, after));
+    if has_members(ty) && changes.members.is_empty() {
+        let members = format!("{}:members", ty.schema().id);
+        changes.attributes.retain(|path| **path != *members);
     }
+    changes
 }
 
-fn members(resource: &Map<String, Value>) -> HashSet<&str> {
-    resource
-        .get("members")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(|member| member.get("value")?.as_str())
-        .collect()
+/// A resource without what is computed when it is read.
+fn kept(ty: &ResourceType, resource: &Resource) -> Resource {
+    let mut kept = resource.clone();
+    kept.remove("meta");
+    if has_groups(ty) {
+        kept.remove("groups");
+    }
+    for (extension, attribute) in singular_references(ty) {
+        let map = match extension {
+            Some(uri) => kept.as_map_mut().get_mut(uri).and_then(Value::as_object_mut),
+            None => Some(kept.as_map_mut()),
+        };
+        let reference = map.and_then(|map| map.get_mut(attribute.name.as_str()));
+        let Some(reference) = reference.and_then(Value::as_object_mut) else { continue };
+        reference.remove("$ref");
+        for computed in &attribute.sub_attributes {
+            if computed.mutability == Mutability::ReadOnly {
+                reference.remove(computed.name.as_str());
+            }
+        }
+    }
+    kept
 }
 
 #[cfg(test)]
@@ -71,8 +50,8 @@ mod tests {
     #[track_caller]
     fn check(ty: &ResourceType, a: Value, b: Value, expected: bool) {
         let resource = |value: &Value| Resource::from(value.as_object().unwrap().clone());
-        assert_eq!(same_state(ty, &resource(&a), &resource(&b)), expected);
-        assert_eq!(same_state(ty, &resource(&b), &resource(&a)), expected);
+        assert_eq!(changes(ty, &resource(&a), &resource(&b)).is_empty(), expected);
+        assert_eq!(changes(ty, &resource(&b), &resource(&a)).is_empty(), expected);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What happened to resources, told to whoever wants to know.
 
+mod delivery;
+mod hook;
 mod outbox;
 
 use chrono::{DateTime, Utc};
@@ -10,6 +12,9 @@ use scim2_core::{Resource, ResourceType};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(crate) use self::delivery::{AnySubscriber, Bell, Delivery};
+pub use self::delivery::{DELIVERY_TIMEOUT, Subscriber, SubscriberError};
+pub use self::hook::{Becomes, ChangeHook, Membership, ProposedChange};
 pub use self::outbox::{MemoryOutbox, OUTBOX_CAPACITY, Outbox, OutboxFuture};
 use crate::scope::Scope;
 
@@ -59,11 +64,10 @@ impl ChangeEvent {
         Self { sequence, scope, resource_type: resource_type.into(), id, version, at, record }
     }
 
-    /// Whether somebody must not get in any more: `active` became false, by whatever request, or
-    /// was so from the start, or the resource is gone.
+    /// [`ChangeRecord::is_deactivation`].
     #[must_use]
     pub fn is_deactivation(&self) -> bool {
-        self.record.activity == Some(Activity::Deactivated)
+        self.record.is_deactivation()
     }
 }
 
@@ -175,6 +179,13 @@ impl ChangeRecord {
         }
     }
 
+    /// Whether somebody must not get in any more: `active` became false, by whatever request, or
+    /// was so from the start, or the resource is gone.
+    #[must_use]
+    pub fn is_deactivation(&self) -> bool {
+        self.activity == Some(Activity::Deactivated)
+    }
+
     /// Whether this attribute has another value than before; names match in any case.
     #[must_use]
     pub fn touches(&self, name: &str) -> bool {
@@ -184,6 +195,17 @@ impl ChangeRecord {
                     .rsplit_once(':')
                     .is_some_and(|(_, last)| last.eq_ignore_ascii_case(name))
         })
+    }
+
+    /// What happened, in one word; switching somebody off is told apart from other changes.
+    pub(crate) fn action(&self) -> &'static str {
+        match (self.kind, self.activity) {
+            (ChangeKind::Created, _) => "create",
+            (ChangeKind::Deleted, _) => "delete",
+            (ChangeKind::Changed, Some(Activity::Deactivated)) => "deactivate",
+            (ChangeKind::Changed, Some(Activity::Activated)) => "activate",
+            (ChangeKind::Changed, None) => "change",
+        }
     }
 
     fn new(kind: ChangeKind) -> Self {

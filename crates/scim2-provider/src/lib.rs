@@ -44,8 +44,10 @@
 //!
 //! Bulk requests, `/Me` and queries over all resource types are answered 501.
 
+mod audit;
 pub mod auth;
 mod base;
+mod change;
 pub mod clock;
 mod config;
 mod crud;

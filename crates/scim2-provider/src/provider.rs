@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::future::{Future, ready};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
@@ -16,11 +17,13 @@ use scim2_core::rules::{EndpointRules, NoRules};
 use scim2_core::{Catalog, Error, Policy, ResourceType};
 use tracing::Instrument;
 
+use crate::audit;
 use crate::auth::{Action, Authenticator, Principal, Verb};
 use crate::base::{Base, BaseUrl};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{CursorCount, Discovery, Offer, Paging, ProviderConfig};
 use crate::cursor::CursorKey;
+use crate::events::{AnySubscriber, Bell, ChangeHook, Delivery, MemoryOutbox, Subscriber};
 use crate::limits::Limits;
 use crate::media::{self, MediaType};
 use crate::metrics::{self, Meter};
@@ -65,6 +68,11 @@ pub struct ServiceProvider<S, A> {
     pub(crate) service: ServiceProviderConfig,
     pub(crate) cursors: CursorKey,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) hooks: Vec<Box<dyn ChangeHook>>,
+    pub(crate) subscribers: Vec<Box<dyn AnySubscriber>>,
+    /// Where events wait, if the store has no place for them.
+    pub(crate) outbox: MemoryOutbox,
+    pub(crate) bell: Bell,
     limits: Limits,
 }
 
@@ -73,6 +81,7 @@ pub(crate) struct Exchange<'a> {
     pub(crate) parts: &'a Parts,
     pub(crate) base: Cow<'a, Base>,
     pub(crate) principal: &'a Principal,
+    pub(crate) request_id: &'a str,
 }
 
 impl<S: Store> ServiceProvider<S, ()> {
@@ -87,6 +96,8 @@ impl<S: Store> ServiceProvider<S, ()> {
             rules: Arc::new(NoRules),
             config: ProviderConfig::default(),
             clock: Arc::new(SystemClock),
+            hooks: Vec::new(),
+            subscribers: Vec::new(),
         }
     }
 }
@@ -131,7 +142,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             let media_type = media::accepted(&parts.headers, self.rules.media_type());
             let place = self.limits.enter();
             let answer = match (media_type, &place) {
-                (Some(_), Some(_)) => self.answer(parts, &route, body).await,
+                (Some(_), Some(_)) => self.answer(parts, &route, &request_id, body).await,
                 (_, None) => Err(Failure::busy()),
                 (None, _) => Err(media::not_acceptable().into()),
             };
@@ -165,6 +176,35 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         self.store.ready().await
     }
 
+    /// Tells the [subscribers](ServiceProviderBuilder::subscriber) what happens, for as long as it
+    /// is polled; without subscribers there is nothing to do and it ends. The host spawns it beside
+    /// its server:
+    ///
+    /// ```
+    /// # use scim2_provider::{Authenticator, ServiceProvider, Store};
+    /// # use std::sync::Arc;
+    /// fn spawn<S: Store, A: Authenticator>(provider: &Arc<ServiceProvider<S, A>>) {
+    ///     let provider = Arc::clone(provider);
+    ///     tokio::spawn(async move { provider.deliver_events(tokio::time::sleep).await });
+    /// }
+    /// ```
+    ///
+    /// Every event is delivered at least once and in order; what is not delivered when it is
+    /// dropped is delivered the next time, even by another process if the store has an
+    /// [outbox](Store::outbox). It must run once for each store, and all service providers over
+    /// that store need the same subscribers.
+    ///
+    /// `sleep` waits: `tokio::time::sleep`, or what another runtime has for it.
+    pub async fn deliver_events<F, Fut>(&self, sleep: F)
+    where
+        F: Fn(Duration) -> Fut + Send + Sync,
+        Fut: Future<Output = ()> + Send,
+    {
+        let outbox = self.store.outbox().unwrap_or(&self.outbox);
+        let (subscribers, bell, clock) = (&*self.subscribers, &self.bell, &*self.clock);
+        Delivery { outbox, subscribers, bell, clock, sleep }.run().await;
+    }
+
     /// What is served.
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
@@ -186,6 +226,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         &self,
         parts: &Parts,
         route: &Route<'_>,
+        request_id: &str,
         body: F,
     ) -> Result<Answer, Failure>
     where
@@ -197,18 +238,18 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             let anonymous = self.config.discovery == Discovery::Open
                 && !parts.headers.contains_key(AUTHORIZATION);
             if !anonymous {
-                self.authenticate(parts).await?;
+                self.authenticate(parts, request_id).await?;
             }
             check_method(parts, route)?;
             return self.discover(parts, route);
         }
-        let principal = self.authenticate(parts).await?;
+        let principal = self.authenticate(parts, request_id).await?;
         let span = tracing::Span::current();
         span.record("scim.tenant", principal.scope.tenant.as_str());
         span.record("scim.client", &*principal.name);
         self.charge(&principal, 1)?;
         check_method(parts, route)?;
-        let cx = Exchange { parts, base: self.base(parts)?, principal: &principal };
+        let cx = Exchange { parts, base: self.base(parts)?, principal: &principal, request_id };
         let read = async || {
             let bytes = body(self.config.max_body).await?;
             metrics::body(&parts.method, route, bytes.len());
@@ -216,34 +257,34 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         };
         match (route, &parts.method) {
             (Route::Endpoint(ty), &Method::POST) => {
-                self.authorize(&principal, ty, Verb::Create)?;
+                self.authorize(&cx, ty, Verb::Create)?;
                 self.create(&cx, ty, read().await?).await
             }
             (Route::Endpoint(ty), _) => {
-                self.authorize(&principal, ty, Verb::Query)?;
+                self.authorize(&cx, ty, Verb::Query)?;
                 self.list(&cx, ty).await
             }
             (Route::Search(ty), _) => {
-                self.authorize(&principal, ty, Verb::Query)?;
+                self.authorize(&cx, ty, Verb::Query)?;
                 self.search(&cx, ty, read().await?).await
             }
             (Route::Resource(ty, id), &Method::PUT) => {
-                self.authorize(&principal, ty, Verb::Replace)?;
+                self.authorize(&cx, ty, Verb::Replace)?;
                 self.replace(&cx, ty, id, read().await?).await
             }
             (Route::Resource(ty, id), &Method::PATCH) => {
-                self.authorize(&principal, ty, Verb::Patch)?;
+                self.authorize(&cx, ty, Verb::Patch)?;
                 if !self.service.patch.supported {
                     return Err(Error::not_implemented("PATCH is not offered, use PUT").into());
                 }
                 self.patch(&cx, ty, id, read().await?).await
             }
             (Route::Resource(ty, id), &Method::DELETE) => {
-                self.authorize(&principal, ty, Verb::Delete)?;
+                self.authorize(&cx, ty, Verb::Delete)?;
                 self.delete(&cx, ty, id).await
             }
             (Route::Resource(ty, id), _) => {
-                self.authorize(&principal, ty, Verb::Read)?;
+                self.authorize(&cx, ty, Verb::Read)?;
                 self.get(&cx, ty, id).await
             }
             (Route::Me, _) => Err(Error::not_implemented("`/Me` is not offered").into()),
@@ -264,9 +305,10 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         }
     }
 
-    async fn authenticate(&self, parts: &Parts) -> Result<Principal, Failure> {
+    async fn authenticate(&self, parts: &Parts, request_id: &str) -> Result<Principal, Failure> {
         self.authenticator.authenticate(parts).await.map_err(|error| {
             metrics::auth_failure(&error);
+            audit::not_let_in(request_id, &error);
             Failure::unauthenticated(&error, &self.authenticator.challenge(&error))
         })
     }
@@ -279,19 +321,15 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             .map_err(Failure::too_many_requests)
     }
 
-    fn authorize(
-        &self,
-        principal: &Principal,
-        ty: &ResourceType,
-        verb: Verb,
-    ) -> Result<(), Failure> {
+    fn authorize(&self, cx: &Exchange<'_>, ty: &ResourceType, verb: Verb) -> Result<(), Failure> {
         let action = Action { resource_type: ty, verb };
-        if self.authenticator.authorize(principal, &action) {
+        if self.authenticator.authorize(cx.principal, &action) {
             return Ok(());
         }
-        Err(Error::new(StatusCode::FORBIDDEN)
-            .detail("the client may not do this to resources of this type")
-            .into())
+        let error = Error::new(StatusCode::FORBIDDEN)
+            .detail("the client may not do this to resources of this type");
+        audit::refused(cx.principal, cx.request_id, ty.name(), verb.as_str(), None, &error);
+        Err(error.into())
     }
 
     /// The id under which the request is known in logs: the client's, if it is harmless, where
@@ -360,6 +398,8 @@ pub struct ServiceProviderBuilder<S, A> {
     rules: Arc<dyn EndpointRules>,
     config: ProviderConfig,
     clock: Arc<dyn Clock>,
+    hooks: Vec<Box<dyn ChangeHook>>,
+    subscribers: Vec<Box<dyn AnySubscriber>>,
 }
 
 impl<S, A> ServiceProviderBuilder<S, A> {
@@ -384,6 +424,8 @@ impl<S, A> ServiceProviderBuilder<S, A> {
             rules: self.rules,
             config: self.config,
             clock: self.clock,
+            hooks: self.hooks,
+            subscribers: self.subscribers,
         }
     }
 
@@ -406,6 +448,19 @@ impl<S, A> ServiceProviderBuilder<S, A> {
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
     }
+
+    /// One more that is asked before anything is changed. They are asked in the order of these
+    /// calls.
+    pub fn hook(mut self, hook: impl ChangeHook) -> Self {
+        self.hooks.push(Box::new(hook));
+        self
+    }
+
+    /// One more that is told of every change, once [`ServiceProvider::deliver_events`] runs.
+    pub fn subscriber(mut self, subscriber: impl Subscriber) -> Self {
+        self.subscribers.push(Box::new(subscriber));
+        self
+    }
 }
 
 impl<S: Store, A: Authenticator> ServiceProviderBuilder<S, A> {
@@ -413,8 +468,8 @@ impl<S: Store, A: Authenticator> ServiceProviderBuilder<S, A> {
     ///
     /// # Errors
     /// When the base URL is missing or unusable, a resource type has an endpoint that the
-    /// protocol needs, the page sizes are 0, a sensitive attribute is unknown, or there are no
-    /// random numbers for a cursor key.
+    /// protocol needs, the page sizes are 0, a sensitive attribute is unknown, two
+    /// subscribers have one name, or there are no random numbers for a cursor key.
     pub fn build(self) -> Result<ServiceProvider<S, A>, BuildError> {
         let base_url = self.base_url.ok_or(BuildError::NoBaseUrl)?;
         if !base_url.is_usable() {
@@ -437,6 +492,12 @@ impl<S: Store, A: Authenticator> ServiceProviderBuilder<S, A> {
             .find(|path| !self.catalog.iter().any(|ty| ty.resolve(path, &self.policy).is_ok()));
         if let Some(path) = unknown {
             return Err(BuildError::UnknownSensitive { path: path.to_string().into() });
+        }
+        for (at, subscriber) in self.subscribers.iter().enumerate() {
+            let name = subscriber.name();
+            if self.subscribers.iter().take(at).any(|other| other.name() == name) {
+                return Err(BuildError::DuplicateSubscriber { name: name.into() });
+            }
         }
         let key = match self.config.cursor_key {
             Some(key) => key,
@@ -472,6 +533,10 @@ impl<S: Store, A: Authenticator> ServiceProviderBuilder<S, A> {
             service,
             cursors,
             clock: self.clock,
+            hooks: self.hooks,
+            subscribers: self.subscribers,
+            outbox: MemoryOutbox::default(),
+            bell: Bell::default(),
         })
     }
 }
@@ -538,6 +603,12 @@ pub enum BuildError {
     UnknownSensitive {
         /// The path of the attribute.
         path: Box<str>,
+    },
+    /// Two subscribers have the same name, so that one would miss what the other is told.
+    #[error("there are two subscribers called `{name}`")]
+    DuplicateSubscriber {
+        /// The name.
+        name: Box<str>,
     },
     /// The operating system gave no random numbers.
     #[error("no random numbers to make a cursor key of")]

@@ -9,6 +9,7 @@
     reason = "a test that panics fails"
 )]
 
+mod audit;
 mod auth;
 mod bad_input;
 mod create;
@@ -18,8 +19,10 @@ mod delete;
 mod directory;
 mod discovery;
 mod etag;
+mod events;
 mod handler;
 mod handler_law;
+mod hooks;
 mod http;
 mod limits;
 mod members;

@@ -1,9 +1,10 @@
 //! A service provider with two tenants and a clock that tests move.
 
 use std::future::Future;
+use std::io::Write;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -12,7 +13,10 @@ use http::{HeaderMap, Request, StatusCode};
 use scim2_core::rules::{EndpointRules, NoRules};
 use scim2_core::{Catalog, Policy};
 use scim2_provider::auth::{BearerToken, BearerTokens};
-use scim2_provider::{Clock, MemoryStore, ProviderConfig, Scope, ServiceProvider, Store, TenantId};
+use scim2_provider::{
+    Clock, MemoryStore, ProviderConfig, Scope, ServiceProvider, ServiceProviderBuilder, Store,
+    TenantId,
+};
 use serde_json::{Value, json};
 
 pub(crate) const BASE: &str = "https://example.com/scim/v2";
@@ -57,7 +61,10 @@ pub(crate) struct Setup {
     pub(crate) config: ProviderConfig,
     pub(crate) rules: Option<Arc<dyn EndpointRules>>,
     pub(crate) catalog: Option<Catalog>,
+    pub(crate) extend: Option<Box<dyn FnOnce(Builder) -> Builder>>,
 }
+
+type Builder = ServiceProviderBuilder<MemoryStore, BearerTokens>;
 
 impl Setup {
     pub(crate) fn config(change: impl FnOnce(&mut ProviderConfig)) -> Self {
@@ -76,28 +83,42 @@ impl Setup {
         Self { rules: Some(Arc::new(rules)), ..Self::default() }
     }
 
-    pub(crate) fn server(self) -> Server {
+    /// Something that only the builder has.
+    pub(crate) fn with(self, extend: impl FnOnce(Builder) -> Builder + 'static) -> Self {
+        Self { extend: Some(Box::new(extend)), ..self }
+    }
+
+    pub(crate) fn server(mut self) -> Server {
         let clock = clock();
-        self.server_over(MemoryStore::with_clock(clock.clone()), clock)
+        let extend = self.extend.take().unwrap_or_else(|| Box::new(|builder| builder));
+        let builder = self.builder(MemoryStore::with_clock(clock.clone()), clock.clone());
+        Server { provider: extend(builder).build().unwrap(), clock }
     }
 
     pub(crate) fn server_over<S: Store>(self, store: S, clock: Arc<TestClock>) -> Server<S> {
+        assert!(self.extend.is_none(), "only the memory store's builder is extended");
+        let builder = self.builder(store, clock.clone());
+        Server { provider: builder.build().unwrap(), clock }
+    }
+
+    fn builder<S: Store>(
+        self,
+        store: S,
+        clock: Arc<TestClock>,
+    ) -> ServiceProviderBuilder<S, BearerTokens> {
         let scope = |name| Scope::tenant(TenantId::new(name).unwrap());
         let token =
             |secret: &str, tenant| BearerToken::new(tenant, &secret.into(), scope(tenant)).unwrap();
         let tokens =
             BearerTokens::new([token(TOKEN, "a"), token(TOKEN_B, "b")]).with_clock(clock.clone());
-        let provider = ServiceProvider::builder(store)
+        ServiceProvider::builder(store)
             .base_url(url::Url::parse(BASE).unwrap())
             .authenticator(tokens)
             .policy(self.policy)
             .rules(self.rules.unwrap_or_else(|| Arc::new(NoRules)))
             .config(self.config)
             .catalog(self.catalog.unwrap_or_else(Catalog::standard))
-            .clock(clock.clone())
-            .build()
-            .unwrap();
-        Server { provider, clock }
+            .clock(clock)
     }
 }
 
@@ -273,4 +294,41 @@ impl<S: Store> Server<S> {
 
 pub(crate) fn user(user_name: &str) -> Value {
     json!({"schemas": [USER], "userName": user_name})
+}
+
+/// What all tests of this process log, at every level: what is logged for a thread alone can be
+/// missed.
+pub(crate) fn log() -> &'static Log {
+    static LOG: OnceLock<Log> = OnceLock::new();
+    LOG.get_or_init(|| {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::level_filters::LevelFilter::TRACE)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+        log
+    })
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
