@@ -140,7 +140,9 @@ impl Endpoint {
         token: &Secret,
     ) -> Result<Self, Failure> {
         let database = folder.join(DATABASE);
-        let store = SqliteStore::open(&database)
+        let store = SqliteStore::builder()
+            .reindex(profile.catalog())
+            .open(&database)
             .map_err(|error| Failure::because(database.display(), &error))?;
         let listener = TcpListener::bind(listen)
             .await

@@ -7,15 +7,10 @@ use serde_json::{Map, Value};
 
 use crate::bind::{BoundAttr, BoundFilter, BoundText, BoundValue};
 use crate::key;
-use crate::policy::DateTimePolicy;
 use crate::resource::Resource;
 use crate::schema::{Attribute, AttributeType};
 use crate::secret::Secret;
-use crate::value::{normal_uri, parse_date_time};
-
-/// How stored dateTimes are read: whatever policy accepted them.
-pub(crate) const STORED_DATE_TIME: DateTimePolicy =
-    DateTimePolicy { lenient: true, date_only: true, require_offset: false };
+use crate::value::{normal_uri, parse_stored_date_time};
 
 impl BoundFilter {
     /// Whether a resource matches. Its keys must be in schema spelling, as
@@ -217,7 +212,7 @@ fn compare(attr: &BoundAttr, operand: Operand<'_>, op: CompareOp, literal: &Boun
             ordering(op, order)
         }
         (BoundValue::Instant(literal), Value::String(value)) => {
-            let instant = parse_date_time(value, &STORED_DATE_TIME);
+            let instant = parse_stored_date_time(value);
             ordering(op, instant.map(|instant| instant.cmp(literal)))
         }
         (BoundValue::Bytes(literal), Value::String(value)) => equality(op, encodes(value, literal)),
@@ -360,7 +355,7 @@ impl<'a> Reference<'a> {
 
 /// Whether two texts are the same value of an attribute.
 pub(crate) fn equal_texts(attribute: &Attribute, a: &str, b: &str) -> bool {
-    let instant = |text| parse_date_time(text, &STORED_DATE_TIME);
+    let instant = |text| parse_stored_date_time(text);
     match attribute.attribute_type {
         AttributeType::DateTime => match (instant(a), instant(b)) {
             (Some(a), Some(b)) => a == b,

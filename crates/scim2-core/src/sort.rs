@@ -10,12 +10,12 @@ use serde_json::Value;
 use crate::bind::BoundAttr;
 use crate::catalog::ResourceType;
 use crate::error::Error;
-use crate::eval::{self, Operand, STORED_DATE_TIME, Subject};
+use crate::eval::{self, Operand, Subject};
 use crate::key;
 use crate::policy::Policy;
 use crate::resource::Resource;
 use crate::schema::AttributeType;
-use crate::value::parse_date_time;
+use crate::value::parse_stored_date_time;
 
 /// The direction of a sorted list (RFC 7644 §3.4.2.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -124,7 +124,7 @@ impl SortKey {
             (_, Value::Bool(value)) => Some(SortValue::Bool(*value)),
             (_, Value::Number(value)) => key::decimal(value).map(SortValue::Number),
             (Some(AttributeType::DateTime), Value::String(text)) => {
-                parse_date_time(text, &STORED_DATE_TIME).map(SortValue::Instant)
+                parse_stored_date_time(text).map(SortValue::Instant)
             }
             (_, Value::String(text)) if !text.is_empty() => {
                 let key = key::comparison_key(self.attr.case_exact(), text);

@@ -90,6 +90,14 @@ pub fn parse_date_time(text: &str, policy: &DateTimePolicy) -> Option<DateTime<U
     local.checked_sub_signed(TimeDelta::minutes(east))
 }
 
+/// Reads the dateTime of a stored resource, in whatever form a policy accepted it.
+#[must_use]
+pub fn parse_stored_date_time(text: &str) -> Option<DateTime<Utc>> {
+    const ANY: DateTimePolicy =
+        DateTimePolicy { lenient: true, date_only: true, require_offset: false };
+    parse_date_time(text, &ANY)
+}
+
 /// What is left to read of a dateTime.
 struct Digits<'a>(&'a [u8]);
 

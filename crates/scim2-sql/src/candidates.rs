@@ -1,18 +1,17 @@
 //! Which rows a filter can match at all.
 //!
-//! A filter is decided on the document, by the same code everywhere. What is made here is a
-//! superset, found through an index: rows outside it cannot match. So an index can make a query
+//! What is made here is a superset, found through an index: rows outside it cannot match. Which
+//! of the rows inside do is decided by the filter's whole condition. So an index can make a query
 //! slow, but never wrong.
 
-use rusqlite::types::Value as SqlValue;
 use scim2_core::ResourceType;
 use scim2_core::bind::{BoundAttr, BoundFilter, BoundValue};
 use scim2_core::syntax::CompareOp;
 use scim2_provider::store::{has_groups, has_members, singular_references};
 
-use crate::id;
-use crate::read::Members;
+use crate::own::Own;
 use crate::shape::{INDEXED, unique_path};
+use crate::sql::Sql;
 
 /// How many look-ups one query makes at most. Beyond it, every row is a candidate. SQLite takes
 /// 500 terms in a compound SELECT.
@@ -27,71 +26,51 @@ pub(crate) enum Candidates {
     Found(Vec<Lookup>),
 }
 
-/// Finds rows through an index.
+/// Finds rows through an index, by keys.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Lookup {
     /// The row with this `id`.
-    Id(SqlValue),
+    Id(String),
     /// The row with this unique value.
     Unique { path: String, key: String },
     /// The rows with this value.
     Indexed { path: &'static str, key: String },
     /// The groups that have this member.
-    GroupsOf(SqlValue),
+    GroupsOf(String),
     /// The resources that refer to this one, as `manager` does.
-    Referrers(SqlValue),
+    Referrers(String),
     /// What is in this group, through however many groups.
-    Within(SqlValue),
+    Within(String),
 }
 
 impl Lookup {
-    /// A SELECT of row numbers. `?1` is the tenant, `?2` the resource type; the look-up's own
-    /// parameters are numbered from `next`. The text depends on the kind of look-up alone.
-    fn sql(&self, next: usize) -> String {
-        let (a, b) = (next, next + 1);
+    /// Writes a SELECT of row numbers, whose text depends on the kind of look-up alone.
+    fn write(&self, own: &Own<'_>, sql: &mut Sql) {
         match self {
-            Self::Id(_) => format!("SELECT pk FROM scim_resource WHERE tenant = ?1 AND id = ?{a}"),
-            Self::Unique { .. } => format!(
-                "SELECT pk FROM scim_uniq WHERE tenant = ?1 AND key = ?{b}
-                 AND path = (SELECT name_id FROM scim_name WHERE name = ?{a})"
-            ),
-            Self::Indexed { .. } => format!(
-                "SELECT pk FROM scim_idx WHERE tenant = ?1 AND rtype = ?2 AND key = ?{b}
-                 AND path = (SELECT name_id FROM scim_name WHERE name = ?{a})"
-            ),
-            Self::GroupsOf(_) => {
-                format!("SELECT group_pk FROM scim_member WHERE tenant = ?1 AND member = ?{a}")
-            }
-            Self::Referrers(_) => {
-                format!("SELECT pk FROM scim_ref WHERE tenant = ?1 AND target = ?{a}")
-            }
-            Self::Within(_) => format!(
-                "SELECT within.pk FROM (
-                   WITH RECURSIVE down (pk) AS (
-                     SELECT pk FROM scim_resource WHERE tenant = ?1 AND id = ?{a}
-                     UNION
-                     SELECT r.pk FROM down
-                     JOIN scim_member m ON m.group_pk = down.pk
-                     JOIN scim_resource r ON r.tenant = ?1 AND r.id = m.member
-                   )
-                   SELECT pk FROM down
-                 ) AS within"
-            ),
-        }
-    }
-
-    fn parameters(&self, parameters: &mut Vec<SqlValue>) {
-        match self {
-            Self::Id(id) | Self::GroupsOf(id) | Self::Referrers(id) | Self::Within(id) => {
-                parameters.push(id.clone());
+            Self::Id(id) => {
+                sql.push("SELECT pk FROM scim_resource WHERE tenant = ").bind(own.tenant);
+                sql.push(" AND id = ").bind((own.id)(id));
             }
             Self::Unique { path, key } => {
-                parameters.extend([SqlValue::Text(path.clone()), SqlValue::Text(key.clone())]);
+                sql.push("SELECT pk FROM scim_uniq WHERE tenant = ").bind(own.tenant);
+                sql.push(" AND path = (SELECT name_id FROM scim_name WHERE name = ");
+                sql.bind(path.as_str()).push(") AND key = ").bind((own.key)(key));
             }
             Self::Indexed { path, key } => {
-                let path = SqlValue::Text((*path).to_owned());
-                parameters.extend([path, SqlValue::Text(key.clone())]);
+                sql.push("SELECT pk FROM scim_idx WHERE tenant = ").bind(own.tenant);
+                sql.push(" AND rtype = ").bind(own.rtype);
+                sql.push(" AND path = (SELECT name_id FROM scim_name WHERE name = ");
+                sql.bind(*path).push(") AND key = ").bind((own.key)(key));
             }
+            Self::GroupsOf(id) => {
+                sql.push("SELECT group_pk FROM scim_member WHERE tenant = ").bind(own.tenant);
+                sql.push(" AND member = ").bind((own.id)(id));
+            }
+            Self::Referrers(id) => {
+                sql.push("SELECT pk FROM scim_ref WHERE tenant = ").bind(own.tenant);
+                sql.push(" AND target = ").bind((own.id)(id));
+            }
+            Self::Within(id) => own.within(id).write(sql),
         }
     }
 
@@ -118,19 +97,19 @@ impl Candidates {
         }
     }
 
-    /// A condition on `r.pk`, and its parameters after the first `before`.
-    pub(crate) fn condition(&self, before: usize) -> (String, Vec<SqlValue>) {
-        let Self::Found(lookups) = self else { return (String::new(), Vec::new()) };
-        let mut parameters = Vec::new();
-        let mut selects = Vec::new();
-        for lookup in lookups {
-            selects.push(lookup.sql(before + parameters.len() + 1));
-            lookup.parameters(&mut parameters);
+    /// Writes a condition on `r.pk`, after ` AND `; nothing where every row is a candidate.
+    pub(crate) fn write(&self, own: &Own<'_>, sql: &mut Sql) {
+        let Self::Found(lookups) = self else { return };
+        if lookups.is_empty() {
+            sql.push(" AND FALSE");
+            return;
         }
-        if selects.is_empty() {
-            return (" AND 0".to_owned(), parameters);
+        sql.push(" AND r.pk IN (");
+        for (at, lookup) in lookups.iter().enumerate() {
+            sql.push(if at > 0 { " UNION " } else { "" });
+            lookup.write(own, sql);
         }
-        (format!(" AND r.pk IN ({})", selects.join(" UNION ")), parameters)
+        sql.push(")");
     }
 
     /// All terms must hold, so the one that finds least will do.
@@ -199,19 +178,19 @@ impl<'a> Finder<'a> {
         let base = extension.is_none();
         let exact = attr.case_exact();
         match (name, sub_attr) {
-            ("id", None) if base && exact => return Some(Lookup::Id(id::to_sql(key))),
+            ("id", None) if base && exact => return Some(Lookup::Id(key.to_owned())),
             ("members", Some("value")) if base && exact && has_members(self.ty) => {
-                return Some(Lookup::GroupsOf(id::to_sql(key)));
+                return Some(Lookup::GroupsOf(key.to_owned()));
             }
             ("groups", Some("value")) if base && exact && has_groups(self.ty) => {
-                return Some(Lookup::Within(id::to_sql(key)));
+                return Some(Lookup::Within(key.to_owned()));
             }
             _ => {}
         }
         if sub_attr == Some("value") && exact {
             let mut references = singular_references(self.ty);
             if references.any(|(uri, reference)| uri == extension && reference.name == name) {
-                return Some(Lookup::Referrers(id::to_sql(key)));
+                return Some(Lookup::Referrers(key.to_owned()));
             }
         }
         let path = match (extension, sub_attr) {
@@ -226,66 +205,5 @@ impl<'a> Finder<'a> {
         // Empty text is not kept unique.
         let path = unique_path(self.ty, extension, name, sub_attr).filter(|_| !key.is_empty())?;
         Some(Lookup::Unique { path, key: key.to_owned() })
-    }
-}
-
-/// The members that a filter needs to see: those that it names, if it asks of members nothing but
-/// whether those are among them. The truth of each term then hangs on them alone.
-pub(crate) fn members_needed(filter: &BoundFilter) -> Members {
-    let mut ids = Vec::new();
-    match named_members(filter, &mut ids) {
-        Some(()) => Members::Among(ids),
-        None => Members::All,
-    }
-}
-
-fn named_members(filter: &BoundFilter, ids: &mut Vec<SqlValue>) -> Option<()> {
-    let mut add = |id: &str| {
-        let id = id::to_sql(id);
-        if !ids.contains(&id) {
-            ids.push(id);
-        }
-    };
-    match filter {
-        BoundFilter::And(terms) | BoundFilter::Or(terms) => {
-            terms.iter().try_for_each(|term| named_members(term, ids))
-        }
-        BoundFilter::Not(term) => named_members(term, ids),
-        filter if !filter.mentions("members") => Some(()),
-        BoundFilter::Compare { attr, op: CompareOp::Eq, value: BoundValue::Text(key) }
-            if attr.sub_attr() == Some("value") && attr.case_exact() && !attr.is_open() =>
-        {
-            add(key);
-            Some(())
-        }
-        BoundFilter::ValuePath { filter, .. } => {
-            named_elements(filter)?.into_iter().for_each(add);
-            Some(())
-        }
-        _ => None,
-    }
-}
-
-/// The values of which an element must have one to match.
-fn named_elements(filter: &BoundFilter) -> Option<Vec<&str>> {
-    match filter {
-        BoundFilter::None => Some(Vec::new()),
-        BoundFilter::Compare { attr, op: CompareOp::Eq, value: BoundValue::Text(key) }
-            if attr.name() == "value"
-                && attr.sub_attr().is_none()
-                && attr.case_exact()
-                && !attr.is_open() =>
-        {
-            Some(vec![key])
-        }
-        BoundFilter::And(terms) => terms.iter().find_map(named_elements),
-        BoundFilter::Or(terms) => {
-            let mut all = Vec::new();
-            for term in terms {
-                all.extend(named_elements(term)?);
-            }
-            Some(all)
-        }
-        _ => None,
     }
 }

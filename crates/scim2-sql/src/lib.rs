@@ -1,4 +1,5 @@
-//! A store for [`scim2_provider`] in one SQLite file.
+//! A store for [`scim2_provider`] in one SQLite file, and filters as SQL over an application's own
+//! tables.
 //!
 //! ```no_run
 //! # fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -29,33 +30,41 @@
 //!
 //! # How it answers queries
 //!
-//! Filters are decided on the document, by the code that decides them everywhere
-//! ([`BoundFilter::matches`](scim2_core::bind::BoundFilter::matches)), so this store cannot
-//! disagree with another about what a filter means. To keep from reading every document, it finds
-//! the candidates through an index where the filter says `eq` of one of these, alone or joined by
-//! `and` with anything, or by `or` with each other:
+//! Filters and sort orders become SQL: conditions on a *search document* that is kept beside each
+//! resource, in which every value is a key that the database compares by its bytes. What that SQL
+//! means is what [`BoundFilter::matches`](scim2_core::bind::BoundFilter::matches) means; tests
+//! hold the two against each other. Rows are found through an index where the filter says `eq` of
+//! one of these, alone or joined by `and` with anything, or by `or` with each other:
 //!
 //! `id`, `externalId`, `displayName`, `emails.value`, `members.value`, `groups.value`,
 //! `manager.value` and its like, `employeeNumber` of the enterprise extension, and every attribute
 //! whose values are unique, such as `userName`.
 //!
-//! Any other filter, and any order but that of creation, reads all resources of the type: a
-//! hundred thousand take about a second. Turning whole filters into SQL is still to come; so is
-//! PostgreSQL.
+//! A few terms have no SQL and are decided on the documents of the rows that the rest of the
+//! filter leaves: names and types of members, groups and managers, `eq` of references and URLs,
+//! `meta.version` and `meta.location`, a provisioning domain's own `externalId`, and attributes
+//! that no schema defines.
+//!
+//! # An application's own tables
+//!
+//! A [`ColumnMap`] says where tables that are already there keep attributes, and turns the same
+//! filters and orders into SQL over them, for SQLite and PostgreSQL.
 
 mod candidates;
-mod error;
+mod columns;
 mod id;
-mod migrate;
-mod outbox;
-mod query;
-mod read;
+mod keys;
+mod lower;
+mod own;
+mod search;
 mod secret;
 mod shape;
-mod store;
-mod threads;
-mod write;
+mod sql;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
-pub use error::OpenError;
+pub use columns::{Column, ColumnMap, ColumnMapBuilder, MapError, Rows};
 pub use secret::Secrets;
-pub use store::{Durability, SqliteStore, SqliteStoreBuilder};
+pub use sql::{Dialect, Parameter, Sql};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Durability, OpenError, SqliteStore, SqliteStoreBuilder, register_key_functions};

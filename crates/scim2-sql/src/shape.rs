@@ -1,6 +1,5 @@
 //! A resource taken apart into what the tables keep.
 
-use rusqlite::types::Value as SqlValue;
 use scim2_core::catalog::common_attribute;
 use scim2_core::key::comparison_key;
 use scim2_core::schema::Uniqueness;
@@ -11,7 +10,7 @@ use scim2_provider::store::{
 };
 use serde_json::{Map, Value};
 
-use crate::id;
+use crate::search;
 
 /// Attributes beside the unique ones that filters find without reading every resource. A change
 /// of this list needs a migration that builds the index anew.
@@ -49,7 +48,8 @@ pub(crate) struct Member {
 pub(crate) struct Reference {
     /// See [`reference_path`].
     pub(crate) path: String,
-    pub(crate) target: SqlValue,
+    /// The identifier in the form under which it is compared.
+    pub(crate) target: String,
     /// Whether the schema requires it, so that it stays when the target goes.
     pub(crate) required: bool,
 }
@@ -131,22 +131,32 @@ fn references(ty: &ResourceType, document: &mut Resource) -> Vec<Reference> {
         if let Some(Value::String(target)) = reference.get("value") {
             let path = reference_path(extension, name);
             let required = attribute.required;
-            references.push(Reference { path, target: id::to_sql(target), required });
+            references.push(Reference {
+                path,
+                target: comparison_key(true, target).into_owned(),
+                required,
+            });
         }
     }
     references
 }
 
-/// Takes a reference to a deleted resource out of a document, and its extension if that is empty
-/// then. The attribute's name comes after the extension's URN and a colon where it is in one.
-pub(crate) fn clear_reference(document: &mut Resource, path: &str, target: &SqlValue) {
+/// Takes a reference to a deleted resource out of a document and its search document, and its
+/// extension if that is empty then.
+pub(crate) fn clear_reference(
+    document: &mut Resource,
+    search: &mut Map<String, Value>,
+    path: &str,
+    target: &str,
+) {
     let (extension, name) = match path.rsplit_once(':') {
         Some((uri, name)) => (Some(uri), name),
         None => (None, path),
     };
     let Some(map) = container(document, extension) else { return };
     let value = map.get(name).and_then(|reference| reference.get("value"));
-    if value.and_then(Value::as_str).is_none_or(|value| id::to_sql(value) != *target) {
+    let names = |value: &str| comparison_key(true, value) == comparison_key(true, target);
+    if !value.and_then(Value::as_str).is_some_and(names) {
         return;
     }
     map.remove(name);
@@ -156,6 +166,7 @@ pub(crate) fn clear_reference(document: &mut Resource, path: &str, target: &SqlV
             schemas.retain(|schema| schema.as_str() != Some(uri));
         }
     }
+    search::clear_reference(search, extension, name, document);
 }
 
 /// The comparison keys of the values that filters look for.

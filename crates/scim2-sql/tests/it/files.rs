@@ -184,3 +184,60 @@ fn only_the_owner_can_read_the_files() {
         assert_eq!(mode & 0o077, 0, "{:?}", entry.path());
     }
 }
+
+/// What takes a file back to an earlier version.
+const BACK_TO: [(i64, &str); 2] = [
+    (
+        2,
+        "ALTER TABLE scim_resource DROP COLUMN search; DELETE FROM scim_meta WHERE k = 'fold_version'",
+    ),
+    (1, "DROP TABLE scim_outbox; DROP TABLE scim_subscriber"),
+];
+
+#[test]
+fn a_file_of_any_earlier_version_is_brought_up_to_date() {
+    for version in [2, 1] {
+        let fixture = Fixture::new();
+        let babs = fixture.user(json!({"userName": "babs", "title": "Guide"}));
+        let path = fixture.directory.path().join("scim.db");
+        let Fixture { store, clock, scope, directory, runtime } = fixture;
+        drop(store);
+        let connection = Connection::open(&path).unwrap();
+        for (to, back) in BACK_TO.iter().filter(|(to, _)| *to >= version) {
+            connection.execute_batch(back).unwrap();
+            let sql = "UPDATE scim_meta SET v = ?1 WHERE k = 'schema_version'";
+            connection.execute(sql, [to.to_string()]).unwrap();
+        }
+        drop(connection);
+        // What is looked into can only be made by who knows the schemas.
+        let error = SqliteStore::open(&path).unwrap_err();
+        assert!(matches!(error, OpenError::FoldVersion { .. }), "{error}");
+        let store = SqliteStore::builder()
+            .clock(clock.clone())
+            .reindex(Catalog::standard())
+            .open(&path)
+            .unwrap();
+        let fixture = Fixture { store, clock, scope, directory, runtime };
+        let user = ResourceType::user();
+        assert_eq!(fixture.find(&user, r#"title eq "guide""#), [babs.id()]);
+        assert_eq!(fixture.get_user(babs.id()), babs.resource);
+        assert!(fixture.find(&user, r#"title eq "other""#).is_empty());
+        fixture.user(json!({"userName": "jo"}));
+    }
+}
+
+#[test]
+fn an_empty_file_of_an_earlier_version_needs_no_catalog() {
+    let fixture = Fixture::new();
+    let path = fixture.directory.path().join("scim.db");
+    let Fixture { store, .. } = fixture;
+    drop(store);
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch(
+            "ALTER TABLE scim_resource DROP COLUMN search;
+             UPDATE scim_meta SET v = '2' WHERE k = 'schema_version'",
+        )
+        .unwrap();
+    SqliteStore::open(&path).unwrap();
+}

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod agree;
 #[cfg(test)]
+mod columns;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod files;

@@ -1,13 +1,10 @@
 //! Events: each with its change, both or neither, until everybody has them.
 
-use std::sync::Arc;
-
-use rusqlite::Connection;
 use scim2_core::change::{Member, MemberDelta};
 use scim2_core::resource::ResourceId;
 use scim2_core::{Error, ResourceType};
-use scim2_provider::events::{Cascade, ChangeEvent, ChangeKind, ChangeRecord, Outbox};
-use scim2_provider::store::{Load, Query, StoreError, Stored, Write};
+use scim2_provider::events::{Cascade, ChangeEvent, ChangeRecord, Outbox};
+use scim2_provider::store::{Load, StoreError, Stored, Write};
 use scim2_provider::{MemoryStore, ProvisioningDomain, Scope, Store};
 use scim2_sql::SqliteStore;
 use serde_json::{Value, json};
@@ -206,29 +203,4 @@ fn what_was_not_acknowledged_is_there_after_opening_again() {
     drop(store);
     let store = SqliteStore::open(directory.path().join("scim.db")).unwrap();
     assert_eq!(runtime.block_on(pending(&store, "one")), events[1..]);
-}
-
-#[test]
-fn a_file_of_the_version_before_gets_an_outbox() {
-    let fixture = Fixture::new();
-    let babs = fixture.user(json!({"userName": "babs"}));
-    let path = fixture.directory.path().join("scim.db");
-    let Fixture { store, runtime, directory, scope, .. } = fixture;
-    drop(store);
-    let older = "DROP TABLE scim_outbox; DROP TABLE scim_subscriber;
-                 UPDATE scim_meta SET v = '1' WHERE k = 'schema_version'";
-    Connection::open(&path).unwrap().execute_batch(older).unwrap();
-    let store = Arc::new(SqliteStore::open(&path).unwrap());
-    let (user, outbox) = (ResourceType::user(), store.outbox().unwrap());
-    runtime.block_on(async {
-        let page = Query::page(scim2_provider::store::Page::first(10));
-        let found = store.query(&scope, &user, &page).await.unwrap();
-        assert_eq!(found.resources, [babs]);
-        insert(&*store, &scope, &user, json!({"userName": "jo"})).await;
-        let events = pending(outbox, "any").await;
-        assert_eq!(events.len(), 1);
-        assert_eq!(events[0].record.kind, ChangeKind::Created);
-    });
-    drop(store);
-    drop(directory);
 }

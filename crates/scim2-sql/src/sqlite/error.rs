@@ -91,7 +91,9 @@ pub(crate) fn store_error(error: rusqlite::Error) -> StoreError {
             | ErrorCode::DatabaseLocked
             | ErrorCode::CannotOpen
             | ErrorCode::ReadOnly
-            | ErrorCode::OutOfMemory,
+            | ErrorCode::OutOfMemory
+            // It took too long.
+            | ErrorCode::OperationInterrupted,
         ) => StoreError::Unavailable { retry_after: None, source: Some(Box::new(error)) },
         _ => StoreError::internal(error),
     }

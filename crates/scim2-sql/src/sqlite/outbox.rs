@@ -9,11 +9,11 @@ use scim2_provider::events::{ChangeEvent, ChangeRecord, OUTBOX_CAPACITY, Outbox,
 use scim2_provider::store::{StoreError, Stored};
 use scim2_provider::{ProvisioningDomain, Scope, TenantId};
 
+use super::error::Sqlite;
+use super::id;
+use super::read::id_column;
+use super::write::{ensure_name, ensure_tenant};
 use crate::SqliteStore;
-use crate::error::Sqlite;
-use crate::id;
-use crate::read::id_column;
-use crate::write::{ensure_name, ensure_tenant};
 
 /// What is told of one change.
 pub(crate) struct Entry<'a> {

@@ -1,22 +1,25 @@
 //! The threads that own the connections: one that writes, some that read.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, TransactionBehavior};
 use scim2_provider::store::StoreError;
 use tokio::sync::oneshot;
 
-use crate::error::store_error;
+use super::error::store_error;
 use crate::id::Generator;
 
 /// How many changes one transaction takes at most.
 const GROUP: usize = 64;
 /// How many jobs wait at most; a store that is further behind says so.
 const QUEUE: usize = 4096;
+/// How many steps of SQLite's machine go by between two looks at whether to go on.
+const STEPS_BETWEEN_LOOKS: i32 = 10_000;
 /// When to try again a store that is behind.
 const BUSY: Duration = Duration::from_secs(1);
 
@@ -38,8 +41,14 @@ struct Done {
 /// Tells the one who asked, once the transaction has ended.
 type Tell = Box<dyn FnOnce(&Result<(), String>) + Send>;
 
-/// Whether anybody still waits for the answer of a long job.
-pub(crate) type Wanted<'a> = &'a dyn Fn() -> bool;
+/// Tells a job that is going on that nobody waits for it any more.
+struct Waiting(Arc<AtomicBool>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Keep {
@@ -53,6 +62,8 @@ pub(crate) struct Threads {
     write: Option<SyncSender<WriteJob>>,
     read: Option<SyncSender<ReadJob>>,
     handles: Vec<JoinHandle<()>>,
+    /// How long one reading may take.
+    time_limit: Duration,
 }
 
 impl Threads {
@@ -60,11 +71,13 @@ impl Threads {
         writer: Connection,
         ids: Generator,
         readers: Vec<Connection>,
+        time_limit: Duration,
     ) -> Result<Self, std::io::Error> {
         let (write, write_jobs) = sync_channel(QUEUE);
         let (read, read_jobs) = sync_channel(QUEUE);
         let read_jobs = Arc::new(Mutex::new(read_jobs));
-        let mut threads = Self { write: Some(write), read: Some(read), handles: Vec::new() };
+        let handles = Vec::new();
+        let mut threads = Self { write: Some(write), read: Some(read), handles, time_limit };
         threads.spawn("scim2-write", move || write_all(writer, ids, &write_jobs))?;
         for reader in readers {
             let jobs = Arc::clone(&read_jobs);
@@ -82,20 +95,27 @@ impl Threads {
         Ok(())
     }
 
-    /// Reads in one transaction, so that all statements see the same state.
+    /// Reads in one transaction, so that all statements see the same state. What takes too long,
+    /// and what nobody waits for, is stopped.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection, Wanted<'_>) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (sender, receiver) = oneshot::channel();
+        let given_up = Arc::new(AtomicBool::new(false));
+        let _waiting = Waiting(Arc::clone(&given_up));
+        let limit = self.time_limit;
         let job: ReadJob = Box::new(move |connection| {
             if sender.is_closed() {
                 return;
             }
+            let begun = Instant::now();
+            let stop = move || given_up.load(Ordering::Relaxed) || begun.elapsed() > limit;
             let result = connection
-                .transaction_with_behavior(TransactionBehavior::Deferred)
+                .progress_handler(STEPS_BETWEEN_LOOKS, Some(stop))
+                .and_then(|()| connection.transaction_with_behavior(TransactionBehavior::Deferred))
                 .map_err(store_error)
-                .and_then(|transaction| work(&transaction, &|| !sender.is_closed()));
+                .and_then(|transaction| work(&transaction));
             // Whoever went away needs no answer.
             let _ = sender.send(result);
         });
@@ -212,7 +232,9 @@ fn read_all(mut connection: Connection, jobs: &Mutex<Receiver<ReadJob>>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Sqlite;
+    use crate::sqlite::error::Sqlite;
+
+    const LIMIT: Duration = Duration::from_secs(600);
 
     /// Threads on a file with one table, `t (n)`.
     struct Fixture {
@@ -228,7 +250,7 @@ mod tests {
         writer.pragma_update(None, "journal_mode", "WAL").unwrap();
         writer.execute_batch("CREATE TABLE t (n INTEGER UNIQUE)").unwrap();
         let readers = vec![Connection::open(&path).unwrap()];
-        let threads = Threads::start(writer, Generator::after(None), readers).unwrap();
+        let threads = Threads::start(writer, Generator::after(None), readers, LIMIT).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         Fixture { threads, runtime, _directory: directory }
     }
@@ -253,7 +275,7 @@ mod tests {
         }
 
         fn numbers(&self) -> Vec<i64> {
-            let read = self.threads.read(|connection, _| {
+            let read = self.threads.read(|connection| {
                 let mut statement = connection.prepare("SELECT n FROM t ORDER BY n").db()?;
                 let rows = statement.query_map([], |row| row.get(0)).db()?;
                 rows.collect::<Result<Vec<i64>, _>>().db()
@@ -347,9 +369,40 @@ mod tests {
     #[test]
     fn reading_survives_a_panic() {
         let fixture = fixture();
-        let read = fixture.threads.read(|_, _| -> Result<(), StoreError> { panic!("as wanted") });
+        let read = fixture.threads.read(|_| -> Result<(), StoreError> { panic!("as wanted") });
         fixture.runtime.block_on(read).unwrap_err();
         assert!(fixture.numbers().is_empty());
+    }
+
+    /// Counts for ever.
+    const ENDLESS: &str =
+        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n) SELECT max(n) FROM n";
+
+    fn endless(connection: &Connection) -> Result<i64, StoreError> {
+        connection.query_row(ENDLESS, [], |row| row.get(0)).db()
+    }
+
+    #[test]
+    fn what_nobody_waits_for_ends() {
+        let fixture = fixture();
+        fixture.runtime.block_on(async {
+            let mut read = Box::pin(fixture.threads.read(endless));
+            std::future::poll_fn(|context| {
+                assert!(read.as_mut().poll(context).is_pending());
+                std::task::Poll::Ready(())
+            })
+            .await;
+        });
+        // The only thread that reads is free for others.
+        assert!(fixture.numbers().is_empty());
+    }
+
+    #[test]
+    fn what_takes_too_long_ends() {
+        let mut fixture = fixture();
+        fixture.threads.time_limit = Duration::from_millis(1);
+        let result = fixture.runtime.block_on(fixture.threads.read(endless));
+        assert!(matches!(result, Err(StoreError::Unavailable { .. })), "{result:?}");
     }
 
     #[test]

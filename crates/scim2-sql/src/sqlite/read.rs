@@ -1,7 +1,6 @@
 //! Rows to resources.
 
 use chrono::DateTime;
-use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use scim2_core::etag::Version;
 use scim2_core::{Resource, ResourceType};
@@ -11,8 +10,8 @@ use scim2_provider::store::{
 };
 use serde_json::{Map, Value};
 
-use crate::error::Sqlite;
-use crate::id;
+use super::error::Sqlite;
+use super::id;
 use crate::shape::container;
 
 /// The columns of a [`Kept`], of a row called `r`.
@@ -60,7 +59,7 @@ pub(crate) fn id_column(row: &Row<'_>, column: usize) -> Result<String, rusqlite
 pub(crate) enum Members {
     All,
     /// Only those that are among these.
-    Among(Vec<SqlValue>),
+    Among(Vec<String>),
 }
 
 /// Which computed attributes are wanted.
@@ -237,7 +236,7 @@ impl<'a> Reader<'a> {
                 let sql = format!("{SQL} AND m.member = ?2");
                 let mut statement = self.connection.prepare_cached(&sql).db()?;
                 for id in ids {
-                    let mut rows = statement.query(params![group, id]).db()?;
+                    let mut rows = statement.query(params![group, id::to_sql(id)]).db()?;
                     while let Some(row) = rows.next().db()? {
                         members.push(member(row)?);
                     }

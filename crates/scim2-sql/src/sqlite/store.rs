@@ -20,15 +20,15 @@ use scim2_provider::store::{
 use scim2_provider::{Clock, Scope, SystemClock};
 use tokio::sync::Mutex;
 
-use crate::error::{OpenError, Sqlite};
+use super::error::{OpenError, Sqlite};
+use super::migrate::{Keys, OtherKeys, check_versions, migrate, set_fold_version};
+use super::outbox::Entry;
+use super::read::{COLUMNS, Kept, Reader, id_column};
+use super::threads::Threads;
+use super::{outbox, query, write};
 use crate::id::Generator;
-use crate::migrate::{Keys, OtherKeys, check_versions, migrate, set_fold_version};
-use crate::outbox::Entry;
-use crate::read::{COLUMNS, Kept, Reader, id_column};
 use crate::secret::{Hashed, Secrets, hash_all, verify};
 use crate::shape::Content;
-use crate::threads::Threads;
-use crate::{outbox, query, write};
 
 /// How often an update is tried before it is given up as lost to other writers.
 const MAX_RACES: u32 = 16;
@@ -126,7 +126,7 @@ impl SqliteStore {
                 statement.query_row(params![kept.pk, path], |row| row.get(0)).optional().db()?;
             hash.map_or(Ok(false), |hash| verify(&hash, secret.expose()))
         };
-        self.inner.threads.read(move |connection, _| work(connection)).await
+        self.inner.threads.read(move |connection| work(connection)).await
     }
 
     /// Writes a copy of the whole store, as it is at one moment, to a file that must not exist.
@@ -139,7 +139,7 @@ impl SqliteStore {
         let path = self.inner.path.clone();
         self.inner
             .threads
-            .read(move |_, _| {
+            .read(move |_| {
                 private_file(&to).map_err(StoreError::internal)?;
                 let to = to.to_str().ok_or_else(|| StoreError::internal("the path is no text"))?;
                 // Not inside a transaction, so with a connection of its own.
@@ -155,7 +155,7 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.inner.threads.read(move |connection, _| work(connection)).await
+        self.inner.threads.read(move |connection| work(connection)).await
     }
 
     /// Makes a change, and returns when it is on the disk.
@@ -176,7 +176,7 @@ impl SqliteStore {
         if secrets.is_empty() || self.inner.secrets == Secrets::Drop {
             return Ok(Vec::new());
         }
-        self.inner.threads.read(move |_, _| hash_all(&secrets)).await
+        self.inner.threads.read(move |_| hash_all(&secrets)).await
     }
 
     fn stripe(&self, scope: &Scope, id: &ResourceId) -> Option<&Mutex<()>> {
@@ -203,7 +203,7 @@ impl Store for SqliteStore {
         let (scope, ty, id) = (scope.clone(), ty.clone(), id.clone());
         self.inner
             .threads
-            .read(move |connection, _| {
+            .read(move |connection| {
                 let Some(reader) = Reader::new(connection, &scope, &ty)? else { return Ok(None) };
                 let Some(kept) = reader.find(id.as_str())? else { return Ok(None) };
                 reader.stored(&kept, load).map(Some)
@@ -218,10 +218,7 @@ impl Store for SqliteStore {
         query: &Query,
     ) -> Result<QueryResult, StoreError> {
         let (scope, ty, query) = (scope.clone(), ty.clone(), query.clone());
-        self.inner
-            .threads
-            .read(move |connection, wanted| query::run(connection, wanted, &scope, &ty, &query))
-            .await
+        self.inner.threads.read(move |connection| query::run(connection, &scope, &ty, &query)).await
     }
 
     async fn insert(
@@ -262,7 +259,7 @@ impl Store for SqliteStore {
             let (row, before) = self
                 .inner
                 .threads
-                .read(move |connection, _| {
+                .read(move |connection| {
                     let reader = Reader::new(connection, &reader_scope, &reader_ty)?;
                     let reader = reader.ok_or(StoreError::NotFound)?;
                     let kept = reader.find(id.as_str())?.ok_or(StoreError::NotFound)?;
@@ -347,7 +344,7 @@ impl Store for SqliteStore {
             let (row, before, referrers) = self
                 .inner
                 .threads
-                .read(move |connection, _| {
+                .read(move |connection| {
                     let reader = Reader::new(connection, &reader_scope, &reader_ty)?;
                     let reader = reader.ok_or(StoreError::NotFound)?;
                     let kept = reader.find(reader_id.as_str())?.ok_or(StoreError::NotFound)?;
@@ -405,7 +402,7 @@ impl Store for SqliteStore {
     async fn ready(&self) -> Result<(), StoreError> {
         let work =
             |connection: &Connection| check_versions(connection).map_err(StoreError::internal);
-        self.inner.threads.read(move |connection, _| work(connection)).await
+        self.inner.threads.read(work).await
     }
 }
 
@@ -428,12 +425,16 @@ pub struct SqliteStoreBuilder {
     secrets: Secrets,
     durability: Durability,
     readers: usize,
+    time_limit: Duration,
     reindex: Option<Catalog>,
 }
 
 impl SqliteStoreBuilder {
     /// How many threads read, unless the builder says otherwise.
     pub const READERS: usize = 4;
+
+    /// How long one query may take, unless the builder says otherwise.
+    pub const TIME_LIMIT: Duration = Duration::from_secs(30);
 
     /// Goes by this clock.
     #[must_use]
@@ -457,6 +458,12 @@ impl SqliteStoreBuilder {
     #[must_use]
     pub fn readers(self, readers: usize) -> Self {
         Self { readers, ..self }
+    }
+
+    /// How long one query may take. What takes longer is [`StoreError::Unavailable`].
+    #[must_use]
+    pub fn time_limit(self, time_limit: Duration) -> Self {
+        Self { time_limit, ..self }
     }
 
     /// Makes the comparison keys anew if they were made by other rules, instead of refusing the
@@ -490,7 +497,8 @@ impl SqliteStoreBuilder {
         let last = writer.query_row(sql, [], |row| id_column(row, 0)).optional()?;
         let ids = Generator::after(last.as_deref());
         let readers = (0..self.readers.max(1)).map(|_| reader(path)).collect::<Result<_, _>>()?;
-        let threads = Threads::start(writer, ids, readers).map_err(OpenError::Thread)?;
+        let threads =
+            Threads::start(writer, ids, readers, self.time_limit).map_err(OpenError::Thread)?;
         Ok(SqliteStore {
             inner: Arc::new(Inner {
                 threads,
@@ -522,6 +530,7 @@ impl Default for SqliteStoreBuilder {
             secrets: Secrets::default(),
             durability: Durability::default(),
             readers: Self::READERS,
+            time_limit: Self::TIME_LIMIT,
             reindex: None,
         }
     }
@@ -645,7 +654,7 @@ mod tests {
         let (scope, ty) = (Scope::tenant(TenantId::new("acme").unwrap()), ResourceType::user());
         let first = store.insert(&scope, &ty, user("first", "").into()).await.unwrap();
         let pages = |pages: i64| {
-            let set = move |writing: &mut crate::threads::Writing<'_>| {
+            let set = move |writing: &mut crate::sqlite::threads::Writing<'_>| {
                 let sql = format!("PRAGMA max_page_count = {pages}");
                 writing.connection.query_row(&sql, [], |row| row.get::<_, i64>(0)).db()
             };
@@ -661,26 +670,5 @@ mod tests {
         // When there is room again, nothing of the failed attempt is in the way.
         pages(1_000_000).await.unwrap();
         store.insert(&scope, &ty, user("second", &large).into()).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_query_that_nobody_waits_for_ends() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = SqliteStore::builder()
-            .durability(Durability::Process)
-            .open(directory.path().join("scim.db"))
-            .unwrap();
-        let (scope, ty) = (Scope::tenant(TenantId::new("acme").unwrap()), ResourceType::user());
-        for i in 0..300 {
-            store.insert(&scope, &ty, user(&i.to_string(), "").into()).await.unwrap();
-        }
-        let filter = ty.bind(&"title pr".parse().unwrap(), &Policy::strict()).unwrap();
-        let query = Query::page(scim2_provider::store::Page::first(1)).with_filter(filter);
-        let (scope, ty) = (&scope, &ty);
-        let read = store.inner.threads.read({
-            let (scope, ty) = (scope.clone(), ty.clone());
-            move |connection, _| Ok(query::run(connection, &|| false, &scope, &ty, &query).is_err())
-        });
-        assert!(read.await.unwrap());
     }
 }

@@ -3,22 +3,23 @@
 use std::collections::{BTreeSet, HashMap};
 
 use rusqlite::{Connection, Row, params};
+use scim2_core::ResourceType;
 use scim2_core::change::MemberDelta;
 use scim2_core::etag::{EntityTags, Version};
 use scim2_core::key::comparison_key;
 use scim2_core::resource::ResourceId;
-use scim2_core::{Resource, ResourceType};
 use scim2_provider::Scope;
 use scim2_provider::events::Affected;
 use scim2_provider::store::{Load, StoreError, Stored, Updated, has_members};
 use serde_json::Map;
 
-use crate::error::{Sqlite, is_duplicate, store_error};
-use crate::id;
-use crate::read::{Kept, Reader, id_column, name_id, tenant};
+use super::error::{Sqlite, is_duplicate, store_error};
+use super::id;
+use super::read::{Kept, Reader, id_column, name_id, tenant};
+use super::threads::Writing;
+use crate::search;
 use crate::secret::Hashed;
 use crate::shape::{Content, Member, Reference, clear_reference};
-use crate::threads::Writing;
 
 /// Adds a resource.
 pub(crate) fn insert(
@@ -39,10 +40,10 @@ pub(crate) fn insert(
     }
     let (display_name, user_name) = content.names();
     let sql = "INSERT INTO scim_resource
-               (tenant, rtype, id, version, created, modified, display_name, user_name, doc)
-               VALUES (?1, ?2, ?3, 1, ?4, ?4, ?5, ?6, ?7) RETURNING pk";
-    let values =
-        params![tenant, rtype, id::to_sql(&id), now, display_name, user_name, text(&document)?];
+               (tenant, rtype, id, version, created, modified, display_name, user_name, doc, search)
+               VALUES (?1, ?2, ?3, 1, ?4, ?4, ?5, ?6, ?7, jsonb(?8)) RETURNING pk";
+    let (doc, search) = (text(&document)?, text(&search::document(ty, &id, &document))?);
+    let values = params![tenant, rtype, id::to_sql(&id), now, display_name, user_name, doc, search];
     let pk = connection.prepare_cached(sql).db()?.query_row(values, |row| row.get(0)).db()?;
     let row = Writer { connection, tenant, rtype, pk };
     row.put(scope, content, secrets, document.text("externalId"))?;
@@ -81,9 +82,10 @@ pub(crate) fn replace(
     let (display_name, user_name) = content.names();
     let sql = "UPDATE scim_resource
                SET version = version + 1, modified = max(?3, modified + 1),
-                   display_name = ?4, user_name = ?5, doc = ?6
+                   display_name = ?4, user_name = ?5, doc = ?6, search = jsonb(?7)
                WHERE pk = ?1 AND version = ?2";
-    let values = params![pk, version, now, display_name, user_name, text(&document)?];
+    let (doc, search) = (text(&document)?, text(&search::document(ty, &kept.id, &document))?);
+    let values = params![pk, version, now, display_name, user_name, doc, search];
     if connection.prepare_cached(sql).db()?.execute(values).db()? == 0 {
         return Ok(None);
     }
@@ -204,11 +206,16 @@ pub(crate) fn delete(
         if !affected.loses_member() {
             let Some(referrer) = reader.row(*pk)? else { continue };
             let mut document = referrer.document()?;
+            let sql = "SELECT json(search) FROM scim_resource WHERE pk = ?1";
+            let mut statement = connection.prepare_cached(sql).db()?;
+            let search: String = statement.query_row([pk], |row| row.get(0)).db()?;
+            let mut search = serde_json::from_str(&search).map_err(StoreError::internal)?;
             for path in &affected.attributes {
-                clear_reference(&mut document, path, &key);
+                clear_reference(&mut document, &mut search, path, &kept.id);
             }
-            let sql = "UPDATE scim_resource SET doc = ?2 WHERE pk = ?1";
-            connection.prepare_cached(sql).db()?.execute(params![pk, text(&document)?]).db()?;
+            let sql = "UPDATE scim_resource SET doc = ?2, search = jsonb(?3) WHERE pk = ?1";
+            let values = params![pk, text(&document)?, text(&search)?];
+            connection.prepare_cached(sql).db()?.execute(values).db()?;
         }
         touch(connection, *pk, now)?;
     }
@@ -234,6 +241,9 @@ pub(crate) fn rebuild_keys(
     row_type: i64,
 ) -> Result<(), StoreError> {
     let document = kept.document()?;
+    let search = text(&search::document(ty, &kept.id, &document))?;
+    let sql = "UPDATE scim_resource SET search = jsonb(?2) WHERE pk = ?1";
+    connection.prepare_cached(sql).db()?.execute(params![kept.pk, search]).db()?;
     let common = document.text("externalId").map(str::to_owned);
     let content = Content::of(ty, document)?;
     let row = Writer { connection, tenant: row_tenant, rtype: row_type, pk: kept.pk };
@@ -292,7 +302,7 @@ pub(crate) fn ensure_name(connection: &Connection, name: &str) -> Result<i64, St
     connection.prepare_cached(sql).db()?.query_row([name], |row| row.get(0)).db()
 }
 
-fn text(document: &Resource) -> Result<String, StoreError> {
+fn text(document: &impl serde::Serialize) -> Result<String, StoreError> {
     serde_json::to_string(document).map_err(StoreError::internal)
 }
 
@@ -440,7 +450,13 @@ impl Writer<'_> {
             let sql = "INSERT INTO scim_ref (tenant, target, pk, path, required)
                        VALUES (?1, ?2, ?3, ?4, ?5)";
             let mut statement = self.connection.prepare_cached(sql).db()?;
-            let values = params![self.tenant, reference.target, self.pk, path, reference.required];
+            let values = params![
+                self.tenant,
+                id::to_sql(&reference.target),
+                self.pk,
+                path,
+                reference.required
+            ];
             statement.execute(values).db()?;
         }
         Ok(())

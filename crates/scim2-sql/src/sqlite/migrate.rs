@@ -3,14 +3,17 @@
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 use scim2_core::key::FOLD_VERSION;
 
-use crate::error::OpenError;
+use super::error::OpenError;
 
 /// `SCIM`, in the header of the file, so that it can be told from other databases.
 const APPLICATION_ID: i32 = 0x5343_494D;
 
 /// Each brings the file one version further, and is never changed once it was published.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_resources.sql"), include_str!("migrations/0002_outbox.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_resources.sql"),
+    include_str!("migrations/0002_outbox.sql"),
+    include_str!("migrations/0003_search.sql"),
+];
 
 /// What is to happen when the comparison keys in the file were made by other rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +69,7 @@ pub(crate) fn migrate(
             set(&transaction, "schema_version", &version.to_string())?;
         }
     }
-    let fold_version = get(&transaction, "fold_version")?.unwrap_or_default();
+    let fold_version = get(&transaction, "fold_version")?.unwrap_or_else(|| "none".to_owned());
     let keys = if fold_version == **FOLD_VERSION { Keys::Current } else { Keys::Outdated };
     if keys == Keys::Outdated && other_keys == OtherKeys::Refuse {
         let known = FOLD_VERSION.to_string();

@@ -1,0 +1,16 @@
+//! The store in one SQLite file.
+
+mod error;
+mod functions;
+mod id;
+mod migrate;
+mod outbox;
+mod query;
+mod read;
+mod store;
+mod threads;
+mod write;
+
+pub use self::error::OpenError;
+pub use self::functions::register_key_functions;
+pub use self::store::{Durability, SqliteStore, SqliteStoreBuilder};
