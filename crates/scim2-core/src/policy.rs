@@ -33,6 +33,8 @@ pub struct Policy {
     pub values: ValuePolicy,
     /// How the envelope of a message is read.
     pub messages: MessagePolicy,
+    /// How the operations of a bulk request are read.
+    pub bulk: BulkPolicy,
     /// How `schemas` is read.
     pub schemas: SchemasPolicy,
     /// How `attributes` and `excludedAttributes` are read.
@@ -96,6 +98,7 @@ impl Policy {
                 wrap_single_value: true,
             },
             messages: MessagePolicy { schemas_optional: true, string_lists: true },
+            bulk: BulkPolicy { bare_operations: true, post_without_bulk_id: true },
             schemas: SchemasPolicy {
                 infer: true,
                 ignore_unknown: true,
@@ -338,6 +341,17 @@ pub struct MessagePolicy {
     pub schemas_optional: bool,
     /// `attributes` of a SearchRequest as one string with commas (Q22).
     pub string_lists: bool,
+}
+
+/// How the operations of a bulk request are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BulkPolicy {
+    /// The `data` of a PATCH may be the array of operations alone, without the message around it
+    /// (B10). The example of RFC 7644 §3.7.3 can be read so.
+    pub bare_operations: bool,
+    /// A POST may have no `bulkId` (B06).
+    pub post_without_bulk_id: bool,
 }
 
 /// How `schemas` of a resource is read.

@@ -48,6 +48,8 @@ pub struct ProviderConfig {
     pub etag: Offer,
     /// Whether PUT and PATCH take a new password (ruling W25).
     pub change_password: Offer,
+    /// How large bulk requests may be (RFC 7644 §3.7); without a value they are 501.
+    pub bulk: Option<BulkLimits>,
     /// Whether PUT, PATCH and DELETE must carry `If-Match` (ruling H09).
     pub if_match: IfMatch,
     /// Who may read the discovery endpoints (ruling H04).
@@ -90,6 +92,7 @@ impl Default for ProviderConfig {
             sort: Offer::Yes,
             etag: Offer::Yes,
             change_password: Offer::No,
+            bulk: Some(BulkLimits::default()),
             if_match: IfMatch::Optional,
             discovery: Discovery::Open,
             sensitive: Vec::new(),
@@ -114,11 +117,41 @@ impl fmt::Debug for ProviderConfig {
             .field("sort", &self.sort)
             .field("etag", &self.etag)
             .field("change_password", &self.change_password)
+            .field("bulk", &self.bulk)
             .field("if_match", &self.if_match)
             .field("discovery", &self.discovery)
             .field("sensitive", &self.sensitive)
             .field("documentation_uri", &self.documentation_uri)
             .finish_non_exhaustive()
+    }
+}
+
+/// How large a bulk request may be (RFC 7644 §3.7.4). More is 413, before anything is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BulkLimits {
+    /// The most operations.
+    pub max_operations: u64,
+    /// The largest body, in bytes; it may be more than [`ProviderConfig::max_body`].
+    pub max_payload_size: usize,
+}
+
+impl BulkLimits {
+    /// The default of [`max_operations`](Self::max_operations) (ruling B12).
+    pub const MAX_OPERATIONS: u64 = 1000;
+    /// The default of [`max_payload_size`](Self::max_payload_size): 1 MiB (ruling B12).
+    pub const MAX_PAYLOAD_SIZE: usize = 1 << 20;
+
+    /// So many operations, in so many bytes.
+    #[must_use]
+    pub fn new(max_operations: u64, max_payload_size: usize) -> Self {
+        Self { max_operations, max_payload_size }
+    }
+}
+
+impl Default for BulkLimits {
+    fn default() -> Self {
+        Self::new(Self::MAX_OPERATIONS, Self::MAX_PAYLOAD_SIZE)
     }
 }
 

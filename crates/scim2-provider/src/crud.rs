@@ -1,9 +1,7 @@
 //! Creating, reading, replacing, changing and deleting one resource (RFC 7644 §3.3 to §3.6).
 
 use bytes::Bytes;
-use http::header::{IF_MATCH, IF_NONE_MATCH};
-use http::request::Parts;
-use http::{HeaderName, StatusCode};
+use http::StatusCode;
 use scim2_core::catalog::Resolved;
 use scim2_core::change::MemberDelta;
 use scim2_core::etag::EntityTags;
@@ -33,7 +31,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         ty: &ResourceType,
         body: Bytes,
     ) -> Result<Answer, Failure> {
-        let projection = self.projection(cx.parts, ty)?;
+        let projection = self.projection(cx, ty)?;
         let resource = ty.ingest_with(&body, &self.rules.defaults(ty), &self.policy)?;
         let written = Written::from_resource(ty, &resource);
         let resource = ty.validate_new(resource, &self.policy)?;
@@ -50,12 +48,11 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         ty: &ResourceType,
         id: &ResourceId,
     ) -> Result<Answer, Failure> {
-        let projection = self.projection(cx.parts, ty)?;
+        let projection = self.projection(cx, ty)?;
         let load = self.load_for(ty, &projection);
         let stored = self.store.get(&cx.principal.scope, ty, id, load).await?;
         let stored = stored.ok_or(StoreError::NotFound)?;
-        let known = self.tags(cx.parts, &IF_NONE_MATCH);
-        if known.is_some_and(|known| known.matches(&stored.version)) {
+        if cx.if_none_match.as_ref().is_some_and(|known| known.matches(&stored.version)) {
             let version = stored.version.as_str().to_owned();
             return Ok(Answer::empty(StatusCode::NOT_MODIFIED).etag(Some(&version)));
         }
@@ -70,9 +67,9 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         id: &ResourceId,
         body: Bytes,
     ) -> Result<Answer, Failure> {
-        let expected = self.expected(cx.parts)?;
+        let expected = self.expected(cx)?;
         let read = || {
-            let projection = self.projection(cx.parts, ty)?;
+            let projection = self.projection(cx, ty)?;
             let defaults = match self.policy.put.missing {
                 PutMissing::Clear => self.rules.defaults(ty),
                 _ => Resource::new(),
@@ -111,9 +108,9 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         id: &ResourceId,
         body: Bytes,
     ) -> Result<Answer, Failure> {
-        let expected = self.expected(cx.parts)?;
+        let expected = self.expected(cx)?;
         let read = || {
-            let projection = self.projection(cx.parts, ty)?;
+            let projection = self.projection(cx, ty)?;
             let op = PatchOp::from_slice(&body, &self.policy)?;
             self.rules.check_patch(ty, &op)?;
             let op = self.without_password(ty, op)?;
@@ -125,7 +122,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             Err(error) => return Err(self.refused(cx, ty, id, expected, error).await),
         };
         let written = self.written(ty, &op);
-        let answer = self.patch_answer(cx.parts, ty);
+        let answer = self.patch_answer(cx, ty);
         // What of the resource must be read to answer.
         let shown = match answer {
             PatchAnswer::Resource => self.load_for(ty, &projection),
@@ -175,7 +172,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         ty: &ResourceType,
         id: &ResourceId,
     ) -> Result<Answer, Failure> {
-        let expected = self.expected(cx.parts)?;
+        let expected = self.expected(cx)?;
         self.remove(cx, ty, id, expected.as_ref()).await?;
         Ok(Answer::empty(StatusCode::NO_CONTENT))
     }
@@ -189,17 +186,18 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         written: Option<&Written>,
         status: StatusCode,
     ) -> Answer {
+        let id = ResourceId::from(stored.id());
         let seen = self.represent(&cx.base, ty, stored, projection, written);
         Answer::json(status, &seen.resource)
+            .id(id)
             .location(seen.location.as_deref())
             .etag(seen.version.as_deref())
     }
 
     /// The `attributes` and `excludedAttributes` of a request for one resource. Everything else in
     /// its query is ignored (ruling Q21).
-    fn projection(&self, parts: &Parts, ty: &ResourceType) -> Result<Projection, Error> {
-        let query = parts.uri.query().unwrap_or_default();
-        let own = parameters(query)
+    fn projection(&self, cx: &Exchange<'_>, ty: &ResourceType) -> Result<Projection, Error> {
+        let own = parameters(cx.query)
             .filter(|(name, _)| matches!(&**name, "attributes" | "excludedAttributes"))
             .map(|(_, parameter)| parameter)
             .collect::<Vec<_>>()
@@ -276,8 +274,8 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
 
     /// 204 only where the endpoint likes it and the client does not name attributes (RFC 7644
     /// §3.5.2, ruling P33).
-    fn patch_answer(&self, parts: &Parts, ty: &ResourceType) -> PatchAnswer {
-        let named = parameters(parts.uri.query().unwrap_or_default())
+    fn patch_answer(&self, cx: &Exchange<'_>, ty: &ResourceType) -> PatchAnswer {
+        let named = parameters(cx.query)
             .any(|(name, _)| matches!(&*name, "attributes" | "excludedAttributes"));
         if named { PatchAnswer::Resource } else { self.rules.patch_answer(ty) }
     }
@@ -303,27 +301,15 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     }
 
     /// The versions that a write may change.
-    fn expected(&self, parts: &Parts) -> Result<Option<EntityTags>, Error> {
-        let expected = self.tags(parts, &IF_MATCH);
-        if expected.is_none()
+    fn expected(&self, cx: &Exchange<'_>) -> Result<Option<EntityTags>, Error> {
+        if cx.if_match.is_none()
             && self.config.if_match == IfMatch::Required
             && self.service.etag.supported
         {
             return Err(Error::new(StatusCode::PRECONDITION_REQUIRED)
                 .detail("the request must name the version that it changes, in `If-Match`"));
         }
-        Ok(expected)
-    }
-
-    fn tags(&self, parts: &Parts, header: &HeaderName) -> Option<EntityTags> {
-        if !self.service.etag.supported {
-            return None;
-        }
-        let mut values = parts.headers.get_all(header).iter().peekable();
-        values.peek()?;
-        // A header that is no text names no version.
-        let list = values.filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
-        Some(EntityTags::parse(&list))
+        Ok(cx.if_match.clone())
     }
 }
 

@@ -42,11 +42,12 @@
 //! | `scim.server.operations` | counter | `operation`, `resource_type`, `result` |
 //! | `scim.auth.failures` | counter | `reason` |
 //!
-//! Bulk requests, `/Me` and queries over all resource types are answered 501.
+//! `/Me` and queries over all resource types are answered 501.
 
 mod audit;
 pub mod auth;
 mod base;
+mod bulk;
 mod change;
 pub mod clock;
 mod config;
@@ -75,7 +76,7 @@ pub mod store;
 pub use auth::Authenticator;
 pub use base::{BaseUrl, Forwarded, MountPath, Scheme};
 pub use clock::{Clock, SystemClock};
-pub use config::{CursorCount, Discovery, IfMatch, Offer, Paging, ProviderConfig};
+pub use config::{BulkLimits, CursorCount, Discovery, IfMatch, Offer, Paging, ProviderConfig};
 pub use dyn_store::DynStore;
 pub use handler::{Handler, Handlers};
 pub use in_memory::page_in_memory;

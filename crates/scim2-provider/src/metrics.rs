@@ -28,10 +28,13 @@ impl Meter {
 pub(crate) fn body(_: &Method, _: &Route<'_>, _: usize) {}
 
 #[cfg(not(feature = "metrics"))]
+pub(crate) fn operation(_: &Method, _: &Route<'_>, _: StatusCode) {}
+
+#[cfg(not(feature = "metrics"))]
 pub(crate) fn auth_failure(_: &AuthError) {}
 
 #[cfg(feature = "metrics")]
-pub(crate) use self::on::{auth_failure, body};
+pub(crate) use self::on::{auth_failure, body, operation};
 
 #[cfg(feature = "metrics")]
 mod on {
@@ -61,20 +64,7 @@ mod on {
                 "http.response.status_code" => status.as_str().to_owned(),
             )
             .record(self.begin.elapsed());
-            if let Some((ty, verb)) = route.operation(method) {
-                let result = match status {
-                    status if status.is_server_error() => "failed",
-                    status if status.is_client_error() => "refused",
-                    _ => "ok",
-                };
-                counter!(
-                    OPERATIONS,
-                    "operation" => verb.as_str(),
-                    "resource_type" => ty.name().to_owned(),
-                    "result" => result,
-                )
-                .increment(1);
-            }
+            operation(method, route, status);
         }
     }
 
@@ -82,6 +72,23 @@ mod on {
         fn drop(&mut self) {
             gauge!(ACTIVE).decrement(1);
         }
+    }
+
+    /// An operation on resources: a request, or an entry of a bulk request.
+    pub(crate) fn operation(method: &Method, route: &Route<'_>, status: StatusCode) {
+        let Some((ty, verb)) = route.operation(method) else { return };
+        let result = match status {
+            status if status.is_server_error() => "failed",
+            status if status.is_client_error() => "refused",
+            _ => "ok",
+        };
+        counter!(
+            OPERATIONS,
+            "operation" => verb.as_str(),
+            "resource_type" => ty.name().to_owned(),
+            "result" => result,
+        )
+        .increment(1);
     }
 
     pub(crate) fn body(method: &Method, route: &Route<'_>, bytes: usize) {

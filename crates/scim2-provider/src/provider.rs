@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, IF_MATCH, IF_NONE_MATCH};
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderName, Method, Request, Response, StatusCode};
 use scim2_core::config::{
     BulkSupport, FilterSupport, PaginationSupport, ServiceProviderConfig, Supported,
 };
+use scim2_core::etag::EntityTags;
 use scim2_core::rules::{EndpointRules, NoRules};
 use scim2_core::{Catalog, Error, Policy, ResourceType};
 use tracing::Instrument;
@@ -78,10 +79,15 @@ pub struct ServiceProvider<S, A> {
 
 /// What the parts of one request's way share.
 pub(crate) struct Exchange<'a> {
-    pub(crate) parts: &'a Parts,
-    pub(crate) base: Cow<'a, Base>,
     pub(crate) principal: &'a Principal,
     pub(crate) request_id: &'a str,
+    pub(crate) base: Cow<'a, Base>,
+    /// The query of the URL.
+    pub(crate) query: &'a str,
+    /// The versions that a write may change.
+    pub(crate) if_match: Option<EntityTags>,
+    /// The versions that the client knows.
+    pub(crate) if_none_match: Option<EntityTags>,
 }
 
 impl<S: Store> ServiceProvider<S, ()> {
@@ -249,52 +255,89 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         span.record("scim.client", &*principal.name);
         self.charge(&principal, 1)?;
         check_method(parts, route)?;
-        let cx = Exchange { parts, base: self.base(parts)?, principal: &principal, request_id };
-        let read = async || {
-            let bytes = body(self.config.max_body).await?;
+        let cx = Exchange {
+            principal: &principal,
+            request_id,
+            base: self.base(parts)?,
+            query: parts.uri.query().unwrap_or_default(),
+            if_match: self.tags(parts, &IF_MATCH),
+            if_none_match: self.tags(parts, &IF_NONE_MATCH),
+        };
+        let body = async |limit| {
+            let bytes = body(limit).await?;
             metrics::body(&parts.method, route, bytes.len());
             Ok::<_, Error>(bytes)
         };
-        match (route, &parts.method) {
-            (Route::Endpoint(ty), &Method::POST) => {
-                self.authorize(&cx, ty, Verb::Create)?;
-                self.create(&cx, ty, read().await?).await
-            }
-            (Route::Endpoint(ty), _) => {
-                self.authorize(&cx, ty, Verb::Query)?;
-                self.list(&cx, ty).await
-            }
-            (Route::Search(ty), _) => {
-                self.authorize(&cx, ty, Verb::Query)?;
-                self.search(&cx, ty, read().await?).await
-            }
-            (Route::Resource(ty, id), &Method::PUT) => {
-                self.authorize(&cx, ty, Verb::Replace)?;
-                self.replace(&cx, ty, id, read().await?).await
-            }
-            (Route::Resource(ty, id), &Method::PATCH) => {
-                self.authorize(&cx, ty, Verb::Patch)?;
-                if !self.service.patch.supported {
-                    return Err(Error::not_implemented("PATCH is not offered, use PUT").into());
-                }
-                self.patch(&cx, ty, id, read().await?).await
-            }
-            (Route::Resource(ty, id), &Method::DELETE) => {
-                self.authorize(&cx, ty, Verb::Delete)?;
-                self.delete(&cx, ty, id).await
-            }
-            (Route::Resource(ty, id), _) => {
-                self.authorize(&cx, ty, Verb::Read)?;
-                self.get(&cx, ty, id).await
-            }
-            (Route::Me, _) => Err(Error::not_implemented("`/Me` is not offered").into()),
-            (Route::Bulk, _) => Err(Error::not_implemented("bulk requests are not offered").into()),
-            (Route::RootSearch, _) => Err(Error::not_implemented(
+        match route {
+            Route::Bulk => self.bulk(&cx, body).await,
+            Route::Me => Err(Error::not_implemented("`/Me` is not offered").into()),
+            Route::RootSearch => Err(Error::not_implemented(
                 "queries over all resource types are not offered, query one endpoint",
             )
             .into()),
+            _ => self.operate(&cx, route, &parts.method, || body(self.config.max_body)).await,
+        }
+    }
+
+    /// One operation on the resources of one type, be it a request of its own or an entry of a bulk
+    /// request: authorization, and what the method does.
+    pub(crate) async fn operate<F, Fut>(
+        &self,
+        cx: &Exchange<'_>,
+        route: &Route<'_>,
+        method: &Method,
+        body: F,
+    ) -> Result<Answer, Failure>
+    where
+        F: FnOnce() -> Fut + Send,
+        Fut: Future<Output = Result<Bytes, Error>> + Send,
+    {
+        match (route, method) {
+            (Route::Endpoint(ty), &Method::POST) => {
+                self.authorize(cx, ty, Verb::Create)?;
+                self.create(cx, ty, body().await?).await
+            }
+            (Route::Endpoint(ty), _) => {
+                self.authorize(cx, ty, Verb::Query)?;
+                self.list(cx, ty).await
+            }
+            (Route::Search(ty), _) => {
+                self.authorize(cx, ty, Verb::Query)?;
+                self.search(cx, ty, body().await?).await
+            }
+            (Route::Resource(ty, id), &Method::PUT) => {
+                self.authorize(cx, ty, Verb::Replace)?;
+                self.replace(cx, ty, id, body().await?).await
+            }
+            (Route::Resource(ty, id), &Method::PATCH) => {
+                self.authorize(cx, ty, Verb::Patch)?;
+                if !self.service.patch.supported {
+                    return Err(Error::not_implemented("PATCH is not offered, use PUT").into());
+                }
+                self.patch(cx, ty, id, body().await?).await
+            }
+            (Route::Resource(ty, id), &Method::DELETE) => {
+                self.authorize(cx, ty, Verb::Delete)?;
+                self.delete(cx, ty, id).await
+            }
+            (Route::Resource(ty, id), _) => {
+                self.authorize(cx, ty, Verb::Read)?;
+                self.get(cx, ty, id).await
+            }
             _ => Err(no_endpoint().into()),
         }
+    }
+
+    /// What a conditional header lists, where resources have versions (ruling H09).
+    fn tags(&self, parts: &Parts, header: &HeaderName) -> Option<EntityTags> {
+        if !self.service.etag.supported {
+            return None;
+        }
+        let mut values = parts.headers.get_all(header).iter().peekable();
+        values.peek()?;
+        // A header that is no text names no version.
+        let list = values.filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
+        Some(EntityTags::parse(&list))
     }
 
     /// The base URL of the answer to a request.
@@ -560,7 +603,10 @@ fn advertised(config: &ProviderConfig, rules: &dyn EndpointRules) -> ServiceProv
     let mut service = ServiceProviderConfig::new();
     service.documentation_uri.clone_from(&config.documentation_uri);
     service.patch = supported(config.patch);
-    service.bulk = BulkSupport::default();
+    service.bulk = config.bulk.map_or_else(BulkSupport::default, |limits| {
+        let bytes = u64::try_from(limits.max_payload_size).unwrap_or(u64::MAX);
+        BulkSupport::up_to(limits.max_operations, bytes)
+    });
     service.filter = FilterSupport::up_to(max);
     service.change_password = supported(config.change_password);
     service.sort = supported(config.sort);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use scim2_core::bind::BoundFilter;
 use scim2_core::catalog::Resolved;
@@ -30,8 +30,8 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         cx: &Exchange<'_>,
         ty: &ResourceType,
     ) -> Result<Answer, Failure> {
-        let request = SearchRequest::from_query(cx.parts.uri.query().unwrap_or_default())?;
-        self.run(cx, ty, &request).await
+        let request = SearchRequest::from_query(cx.query)?;
+        self.run(cx, ty, &request, AskedIn::Url).await
     }
 
     /// POST to `.search`.
@@ -42,7 +42,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         body: Bytes,
     ) -> Result<Answer, Failure> {
         let request = SearchRequest::from_slice(&body, &self.policy)?;
-        self.run(cx, ty, &request).await
+        self.run(cx, ty, &request, AskedIn::Body).await
     }
 
     async fn run(
@@ -50,6 +50,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         cx: &Exchange<'_>,
         ty: &ResourceType,
         request: &SearchRequest,
+        asked_in: AskedIn,
     ) -> Result<Answer, Failure> {
         let projection = self.projection_of(ty, request)?;
         let filter = match &request.filter {
@@ -57,7 +58,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             None => None,
         };
         let bound = filter.as_ref().map(|filter| self.bind(cx, ty, filter)).transpose()?;
-        if let Some(bound) = bound.as_ref().filter(|_| cx.parts.method != Method::POST) {
+        if let Some(bound) = bound.as_ref().filter(|_| asked_in == AskedIn::Url) {
             self.check_sensitive(ty, bound)?;
         }
         let sort = self.sort(ty, request)?;
@@ -193,6 +194,13 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         let excluded = parse_list_with(&request.excluded_attributes.join(","), &self.policy)?;
         ty.projection(&attributes, &excluded, &self.policy)
     }
+}
+
+/// Where a query is written: URLs end up in logs (ruling H19).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AskedIn {
+    Url,
+    Body,
 }
 
 /// The parameters of a query: the decoded name of each, and all of it as it was written.

@@ -8,6 +8,8 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use scim2_core::etag::Version;
+use scim2_core::resource::ResourceId;
 use scim2_core::{Error, ScimType};
 use serde::Serialize;
 
@@ -22,19 +24,25 @@ pub(crate) struct Answer {
     status: StatusCode,
     headers: Headers,
     body: Option<Bytes>,
+    id: Option<ResourceId>,
 }
 
 impl Answer {
     /// A status without a body.
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Self { status, headers: Headers::new(), body: None }
+        Self { status, headers: Headers::new(), body: None, id: None }
     }
 
     /// A JSON document.
     pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Self {
         // Documents are maps, lists and text: they always have a JSON form.
         let body = serde_json::to_vec(body).unwrap_or_default();
-        Self { status, headers: Headers::new(), body: Some(body.into()) }
+        Self { status, headers: Headers::new(), body: Some(body.into()), id: None }
+    }
+
+    /// The same answer, about this resource.
+    pub(crate) fn id(self, id: ResourceId) -> Self {
+        Self { id: Some(id), ..self }
     }
 
     pub(crate) fn location(self, location: Option<&str>) -> Self {
@@ -43,6 +51,13 @@ impl Answer {
 
     pub(crate) fn etag(self, version: Option<&str>) -> Self {
         self.header(ETAG, version)
+    }
+
+    /// What a bulk response tells of it: status, version, and which resource it is about.
+    pub(crate) fn summary(self) -> (StatusCode, Option<Version>, Option<ResourceId>) {
+        let etag = self.headers.iter().find(|(name, _)| name == ETAG);
+        let version = etag.and_then(|(_, value)| value.to_str().ok()).map(Version::from_wire);
+        (self.status, version, self.id)
     }
 
     fn header(mut self, name: HeaderName, value: Option<&str>) -> Self {
@@ -98,6 +113,11 @@ fn tracing_error<'a>(
 }
 
 impl Failure {
+    /// The error, without the headers that a response of its own would have.
+    pub(crate) fn into_error(self) -> Error {
+        self.error
+    }
+
     pub(crate) fn unauthenticated(error: &AuthError, challenge: &str) -> Self {
         if *error == AuthError::Unavailable {
             return Self::unavailable(None);
@@ -158,7 +178,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         media_type: MediaType,
         request_id: &str,
     ) -> Response<Bytes> {
-        let Answer { status, headers, body } = answer;
+        let Answer { status, headers, body, id: _ } = answer;
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = status;
         response.headers_mut().extend(headers);
@@ -188,17 +208,21 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         request_id: &str,
     ) -> Response<Bytes> {
         let Failure { error, headers } = failure;
-        if let Some(scim_type) = error.scim_type().map(ScimType::as_str) {
-            tracing::Span::current().record("scim.error_type", scim_type);
-        }
+        log_refusal(&error);
         let status = error.status();
-        // The reason in full, where the endpoint's own form of an error keeps it back. It names
-        // attributes and never values.
-        tracing::info!(detail = error.message(), "refused");
         let answer = match self.rules.error_body(&error, request_id, self.clock.now()) {
             Some(body) => Answer::json(status, &body),
             None => Answer::json(status, &error),
         };
         self.respond(parts, Answer { headers, ..answer }, media_type, request_id)
     }
+}
+
+/// Logs why a request, or an operation of a bulk request, is refused: the reason in full, where the
+/// endpoint's own form of an error keeps it back. It names attributes and never values.
+pub(crate) fn log_refusal(error: &Error) {
+    if let Some(scim_type) = error.scim_type().map(ScimType::as_str) {
+        tracing::Span::current().record("scim.error_type", scim_type);
+    }
+    tracing::info!(detail = error.message(), "refused");
 }

@@ -132,6 +132,14 @@ impl<'a> Route<'a> {
         Some((ty, verb))
     }
 
+    /// The type of the resources that it is about, if it is about one type.
+    pub(crate) fn resource_type(&self) -> Option<&'a ResourceType> {
+        match self {
+            Self::Endpoint(ty) | Self::Search(ty) | Self::Resource(ty, _) => Some(ty),
+            _ => None,
+        }
+    }
+
     /// The methods that are defined here, for `Allow`.
     pub(crate) fn methods(&self) -> &'static [Method] {
         const GET: &[Method] = &[Method::GET, Method::HEAD];

@@ -15,7 +15,10 @@ fn r44_4_01_the_service_provider_config_is_one_object() {
         json!(["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"])
     );
     assert_eq!(body["patch"], json!({"supported": true}));
-    assert_eq!(body["bulk"], json!({"supported": false, "maxOperations": 0, "maxPayloadSize": 0}));
+    assert_eq!(
+        body["bulk"],
+        json!({"supported": true, "maxOperations": 1000, "maxPayloadSize": 1_048_576})
+    );
     assert_eq!(body["filter"], json!({"supported": true, "maxResults": 1000}));
     assert_eq!(body["changePassword"], json!({"supported": false}));
     assert_eq!(body["sort"], json!({"supported": true}));

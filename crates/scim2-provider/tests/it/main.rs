@@ -12,6 +12,8 @@
 mod audit;
 mod auth;
 mod bad_input;
+mod bulk;
+mod bulk_law;
 mod create;
 mod cursor;
 mod cursor_rows;
