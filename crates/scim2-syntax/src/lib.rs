@@ -77,3 +77,8 @@ pub use policy::SyntaxPolicy;
 pub use text::SmallStr;
 pub use uri::SchemaUri;
 pub use value::{CompareOp, CompareValue, Number};
+
+/// The README's example, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
