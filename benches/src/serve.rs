@@ -159,7 +159,7 @@ async fn provider<S: Store>(
         let mut user: Resource = user.clone();
         user.insert("userName", format!("bjensen{number}@example.com"));
         let user = ty.validate_new(user, &policy).expect("a valid user");
-        id = store.insert(&scope, &ty, user).await.expect("an insert").id().to_owned();
+        id = store.insert(&scope, &ty, user.into()).await.expect("an insert").id().to_owned();
     }
     let token = BearerToken::new("driver", &TOKEN.into(), scope).expect("a token");
     let provider = ServiceProvider::builder(store)
