@@ -128,14 +128,21 @@ impl<T: Transport> Client<T> {
     /// ([`Resource`](scim2_core::Resource)).
     ///
     /// The endpoint may be one that `/ResourceTypes` told; then it may also be a full URL below
-    /// the base URL.
+    /// the base URL. `/` is the base URL itself, for queries over all resource types and for
+    /// `/Me`.
     #[must_use]
     pub fn api<R>(&self, endpoint: &str) -> Api<'_, T, R>
     where
         R: Serialize + DeserializeOwned + Send + Sync,
     {
         let endpoint = self.inner.base.relative(endpoint).unwrap_or(endpoint);
-        Api::new(self, format!("/{}", endpoint.trim_matches('/')))
+        Api::new(
+            self,
+            match endpoint.trim_matches('/') {
+                "" => String::new(),
+                endpoint => format!("/{endpoint}"),
+            },
+        )
     }
 
     /// What the service provider says it supports (RFC 7644 §4). None where it does not say:

@@ -9,6 +9,8 @@ mod pages;
 #[cfg(test)]
 mod retries;
 #[cfg(test)]
+mod rows;
+#[cfg(test)]
 mod script;
 #[cfg(test)]
 mod security;
