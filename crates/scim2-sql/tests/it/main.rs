@@ -17,4 +17,6 @@ mod pages;
 #[cfg(test)]
 mod rows;
 #[cfg(test)]
+mod store_rows;
+#[cfg(test)]
 mod support;

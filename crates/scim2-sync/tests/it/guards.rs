@@ -187,3 +187,24 @@ async fn sec_15_an_account_is_switched_off_even_if_the_rest_would_be_refused() {
     assert_eq!(user.get("active"), Some(&false.into()));
     assert_eq!(user.text("displayName"), Some("User u0"));
 }
+
+#[tokio::test]
+async fn c12_who_leaves_is_switched_off_first_and_deleted_when_gone_for_good() {
+    let (emulator, mut engine, mut snapshot) = provisioned(3).await;
+    emulator.take_seen();
+    snapshot.users.remove(&"u0".into());
+    leave(&mut snapshot, "g", "u0");
+    snapshot.removed.insert("u0".into(), Removal::Soft);
+    let report = engine.run_cycle(CycleKind::Incremental, &snapshot).await.unwrap();
+    assert_eq!((report.disabled, report.deleted), (1, 0), "{report}");
+    let user = target_user(&emulator, "u0@example.com").await.unwrap();
+    assert_eq!(user.get("active"), Some(&false.into()));
+    assert!(emulator.take_seen().iter().all(|request| !request.starts_with("DELETE")));
+    // Only the source's word that it is gone for good deletes it.
+    snapshot.removed.insert("u0".into(), Removal::Hard);
+    let report = engine.run_cycle(CycleKind::Incremental, &snapshot).await.unwrap();
+    assert_eq!((report.disabled, report.deleted), (0, 1), "{report}");
+    assert!(target_user(&emulator, "u0@example.com").await.is_none());
+    let deleted = format!("DELETE /Users/{}", user.id().unwrap());
+    assert!(emulator.take_seen().contains(&deleted));
+}

@@ -223,3 +223,15 @@ fn captured_requests_are_understood() {
     assert_eq!(failures, Vec::<String>::new());
     assert!(seen >= 60, "{seen}");
 }
+
+#[test]
+fn r43_4_1_1_17_no_table_makes_a_user_name_of_a_nickname() {
+    // `nickName` is what somebody is called, not what they log in with.
+    for table in [entra::user_mapping(), aws::user_mapping()] {
+        let rows: Vec<_> = table.iter().filter(|row| row.target == "userName").collect();
+        assert_eq!(rows.len(), 1);
+        for source in ["nickName", "mailNickname", "displayName", "givenName"] {
+            assert!(!rows[0].reads(source), "{source}");
+        }
+    }
+}
