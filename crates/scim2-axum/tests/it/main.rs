@@ -12,5 +12,6 @@ mod canary;
 mod examples;
 mod json;
 mod mount;
+mod rows;
 mod serve;
 mod support;

@@ -173,6 +173,9 @@ impl ValueSeed<'_> {
         if attribute.name == "locale" && is("locale", None) && !is_locale(&text, policy) {
             return self.malformed("a language tag such as `en-US`");
         }
+        if attribute.name == "userName" && is("userName", None) && text.chars().any(is_invisible) {
+            return self.malformed("text without control and invisible characters");
+        }
         if policy.country_strict && is("addresses", Some("country")) && !is_country(&text) {
             return self.malformed("a country code of two letters, such as `US`");
         }
@@ -343,6 +346,23 @@ fn whole(number: f64) -> Option<i64> {
 /// More is not checked: clients send much that is no tag.
 fn is_locale(text: &str, policy: &Policy) -> bool {
     !text.contains(|c: char| c.is_whitespace() || (c == '_' && !policy.locale_underscore))
+}
+
+/// Characters that PRECIS keeps out of user names (RFC 7644 §5, RFC 8265 §3.3) and that make two
+/// names look like one: controls, and what neither shows nor joins letters.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{AD}'
+                | '\u{61C}'
+                | '\u{200B}'
+                | '\u{200E}'..='\u{200F}'
+                | '\u{2028}'..='\u{202E}'
+                | '\u{2060}'..='\u{206F}'
+                | '\u{FEFF}'
+                | '\u{E0000}'..='\u{E007F}'
+        )
 }
 
 fn is_country(text: &str) -> bool {

@@ -38,6 +38,7 @@ mod query_rows;
 mod replace;
 mod rows;
 mod rules;
+mod sec_rows;
 mod security;
 mod store;
 mod store_rows;
