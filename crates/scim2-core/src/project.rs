@@ -183,6 +183,12 @@ impl Projection {
         Self::default()
     }
 
+    /// Whether this is [`all`](Self::all): the request names no attributes.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        matches!(self.0, Mode::All)
+    }
+
     /// What is to be seen of a resource of this type.
     ///
     /// `written` is what the client wrote in the request that is being answered, if it wrote

@@ -78,6 +78,12 @@ pub trait EndpointRules: fmt::Debug + Send + Sync {
     /// Has the last word on what an answer shows of a resource.
     fn representation(&self, _: &ResourceType, _: &mut Resource) {}
 
+    /// Whether [`representation`](Self::representation) does anything. Where it does not, whole
+    /// resources leave as the text in which a store keeps them.
+    fn shown(&self) -> Shown {
+        Shown::Adjusted
+    }
+
     /// Adjusts what the endpoint says of itself.
     fn service_provider_config(&self, _: &mut ServiceProviderConfig) {}
 
@@ -117,6 +123,16 @@ pub trait EndpointRules: fmt::Debug + Send + Sync {
     }
 }
 
+/// Whether an endpoint's rules change what is shown of resources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "they do or they do not")]
+pub enum Shown {
+    /// Resources are shown as they are.
+    AsTheyAre,
+    /// They may be changed first.
+    Adjusted,
+}
+
 /// What a successful PATCH is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "RFC 7644 §3.5.2 knows these two")]
@@ -141,4 +157,8 @@ pub enum IndexPaging {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoRules;
 
-impl EndpointRules for NoRules {}
+impl EndpointRules for NoRules {
+    fn shown(&self) -> Shown {
+        Shown::AsTheyAre
+    }
+}

@@ -196,6 +196,13 @@ impl Base {
     }
 }
 
+/// Appends a path segment.
+pub(crate) fn push_segment(out: &mut Vec<u8>, segment: &str) {
+    for part in percent_encoding::utf8_percent_encode(segment, SEGMENT) {
+        out.extend_from_slice(part.as_bytes());
+    }
+}
+
 /// What must be encoded in a path segment (RFC 3986 §3.3): everything but `pchar`.
 const SEGMENT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
     .remove(b'-')

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use scim2_core::catalog::Resolved;
 use scim2_core::change::MemberDelta;
-use scim2_core::etag::EntityTags;
+use scim2_core::etag::{EntityTags, Version};
 use scim2_core::patch_op::PatchOp;
 use scim2_core::policy::PutMissing;
 use scim2_core::project::{Projection, Written};
@@ -50,11 +50,22 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     ) -> Result<Answer, Failure> {
         let projection = self.projection(cx, ty)?;
         let load = self.load_for(ty, &projection);
-        let stored = self.store.get(&cx.principal.scope, ty, id, load).await?;
-        let stored = stored.ok_or(StoreError::NotFound)?;
-        if cx.if_none_match.as_ref().is_some_and(|known| known.matches(&stored.version)) {
-            let version = stored.version.as_str().to_owned();
-            return Ok(Answer::empty(StatusCode::NOT_MODIFIED).etag(Some(&version)));
+        let scope = &cx.principal.scope;
+        let not_modified = |version: &Version| match &cx.if_none_match {
+            Some(known) if known.matches(version) => {
+                Some(Answer::empty(StatusCode::NOT_MODIFIED).etag(Some(version.as_str())))
+            }
+            _ => None,
+        };
+        if self.shows_text(ty, &projection) {
+            let text = self.store.get_text(scope, ty, id, load).await?;
+            let text = text.ok_or(StoreError::NotFound)?;
+            let answer = not_modified(text.version());
+            return Ok(answer.unwrap_or_else(|| self.show_text(&cx.base, ty, text)));
+        }
+        let stored = self.store.get(scope, ty, id, load).await?.ok_or(StoreError::NotFound)?;
+        if let Some(answer) = not_modified(&stored.version) {
+            return Ok(answer);
         }
         Ok(self.show(cx, ty, stored, &projection, None, StatusCode::OK))
     }

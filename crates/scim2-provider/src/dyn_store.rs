@@ -15,6 +15,7 @@ use crate::scope::Scope;
 use crate::store::{
     Change, Check, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
 };
+use crate::text::{StoredText, TextResult};
 
 /// Any [`Store`] behind one type, at the price of an allocation per call: for programs that choose
 /// their store when they start, and for lists of stores.
@@ -63,6 +64,21 @@ trait Boxed: Send + Sync {
         ty: &'a ResourceType,
         query: &'a Query,
     ) -> Called<'a, QueryResult>;
+
+    fn get_text<'a>(
+        &'a self,
+        scope: &'a Scope,
+        ty: &'a ResourceType,
+        id: &'a ResourceId,
+        load: Load,
+    ) -> Called<'a, Option<StoredText>>;
+
+    fn query_text<'a>(
+        &'a self,
+        scope: &'a Scope,
+        ty: &'a ResourceType,
+        query: &'a Query,
+    ) -> Called<'a, TextResult>;
 
     fn insert<'a>(
         &'a self,
@@ -122,6 +138,25 @@ impl<S: Store> Boxed for S {
         query: &'a Query,
     ) -> Called<'a, QueryResult> {
         Box::pin(Store::query(self, scope, ty, query))
+    }
+
+    fn get_text<'a>(
+        &'a self,
+        scope: &'a Scope,
+        ty: &'a ResourceType,
+        id: &'a ResourceId,
+        load: Load,
+    ) -> Called<'a, Option<StoredText>> {
+        Box::pin(Store::get_text(self, scope, ty, id, load))
+    }
+
+    fn query_text<'a>(
+        &'a self,
+        scope: &'a Scope,
+        ty: &'a ResourceType,
+        query: &'a Query,
+    ) -> Called<'a, TextResult> {
+        Box::pin(Store::query_text(self, scope, ty, query))
     }
 
     fn insert<'a>(
@@ -194,6 +229,25 @@ impl Store for DynStore {
         query: &Query,
     ) -> Result<QueryResult, StoreError> {
         self.0.query(scope, ty, query).await
+    }
+
+    async fn get_text(
+        &self,
+        scope: &Scope,
+        ty: &ResourceType,
+        id: &ResourceId,
+        load: Load,
+    ) -> Result<Option<StoredText>, StoreError> {
+        self.0.get_text(scope, ty, id, load).await
+    }
+
+    async fn query_text(
+        &self,
+        scope: &Scope,
+        ty: &ResourceType,
+        query: &Query,
+    ) -> Result<TextResult, StoreError> {
+        self.0.query_text(scope, ty, query).await
     }
 
     async fn insert(

@@ -72,6 +72,7 @@ mod respond;
 mod route;
 pub mod scope;
 pub mod store;
+pub mod text;
 
 pub use auth::Authenticator;
 pub use base::{BaseUrl, Forwarded, MountPath, Scheme};

@@ -19,6 +19,7 @@ use crate::scope::{Scope, TenantId};
 use crate::store::{
     Change, Check, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
 };
+use crate::text::{StoredText, TextResult};
 
 /// Keeps resources in memory: all rules of [`Store`], no durability.
 ///
@@ -104,6 +105,33 @@ impl Store for MemoryStore {
         match self.read().get(&scope.tenant) {
             Some(tenant) => tenant.query(scope, ty, query),
             None => Ok(QueryResult::new(Some(0), Vec::new(), None)),
+        }
+    }
+
+    async fn get_text(
+        &self,
+        scope: &Scope,
+        ty: &ResourceType,
+        id: &ResourceId,
+        load: Load,
+    ) -> Result<Option<StoredText>, StoreError> {
+        let tenants = self.read();
+        let found = tenants.get(&scope.tenant).and_then(|tenant| {
+            let row = tenant.row(ty, id).ok()?;
+            Some(tenant.text(row, ty, scope, load))
+        });
+        Ok(found)
+    }
+
+    async fn query_text(
+        &self,
+        scope: &Scope,
+        ty: &ResourceType,
+        query: &Query,
+    ) -> Result<TextResult, StoreError> {
+        match self.read().get(&scope.tenant) {
+            Some(tenant) => tenant.query_text(scope, ty, query),
+            None => Ok(TextResult::new(Some(0), Vec::new(), None)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The service provider: from an HTTP request to an HTTP response.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use std::future::{Future, ready};
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::events::{AnySubscriber, Bell, ChangeHook, Delivery, MemoryOutbox, Sub
 use crate::limits::Limits;
 use crate::media::{self, MediaType};
 use crate::metrics::{self, Meter};
+use crate::represent::shown_whole;
 use crate::respond::{Answer, Failure};
 use crate::route::{RESERVED, Route};
 use crate::store::{Store, StoreError};
@@ -75,6 +77,8 @@ pub struct ServiceProvider<S, A> {
     pub(crate) outbox: MemoryOutbox,
     pub(crate) bell: Bell,
     limits: Limits,
+    /// See [`shown_whole`].
+    pub(crate) shown_whole: HashSet<Box<str>>,
 }
 
 /// What the parts of one request's way share.
@@ -565,6 +569,7 @@ impl<S: Store, A: Authenticator> ServiceProviderBuilder<S, A> {
         );
         Ok(ServiceProvider {
             limits,
+            shown_whole: shown_whole(&self.catalog),
             fixed_base: base_url.fixed(),
             store: self.store,
             authenticator: self.authenticator,

@@ -13,7 +13,7 @@ use scim2_core::rules::IndexPaging;
 use scim2_core::search::SearchRequest;
 use scim2_core::sort::SortKey;
 use scim2_core::syntax::{AttrPath, Filter};
-use scim2_core::{Error, ResourceType, ScimType};
+use scim2_core::{Error, Resource, ResourceType, ScimType};
 
 use crate::auth::Authenticator;
 use crate::config::Paging;
@@ -21,7 +21,7 @@ use crate::cursor::Binding;
 use crate::locate::without_locations;
 use crate::provider::{Exchange, ServiceProvider};
 use crate::respond::{Answer, Failure};
-use crate::store::{Page, Query, Store};
+use crate::store::{Page, Position, Query, Store};
 
 impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     /// GET of an endpoint.
@@ -83,7 +83,29 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         query.filter = bound;
         query.sort = sort;
 
-        let found = self.store.query(&cx.principal.scope, ty, &query).await?;
+        let total_results = |total: Option<u64>| match (self.rules.index_paging(), by_cursor) {
+            (IndexPaging::FirstPageOnly, true) => None,
+            (IndexPaging::FirstPageOnly, false) => {
+                total.map(|total| total.min(self.max_page_size()))
+            }
+            _ => total,
+        };
+        let cursor = |next: Option<Position>| {
+            let now = || self.clock.now();
+            next.map(|position| self.cursors.issue(&position, &binding, count, now()))
+        };
+        let scope = &cx.principal.scope;
+        if self.shows_text(ty, &projection) {
+            let found = self.store.query_text(scope, ty, &query).await?;
+            // Everything but the results, which are text already.
+            let mut list = ListResponse::<Resource>::new(Vec::new());
+            list.items_per_page = u64::try_from(found.resources.len()).ok();
+            list.start_index = start_index;
+            list.total_results = total_results(found.total);
+            list.next_cursor = cursor(found.next);
+            return Ok(self.list_text(&cx.base, ty, &list, found.resources));
+        }
+        let found = self.store.query(scope, ty, &query).await?;
         let resources = found
             .resources
             .into_iter()
@@ -91,16 +113,8 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             .collect();
         let mut list = ListResponse::new(resources);
         list.start_index = start_index;
-        list.total_results = match (self.rules.index_paging(), by_cursor) {
-            (IndexPaging::FirstPageOnly, true) => None,
-            (IndexPaging::FirstPageOnly, false) => {
-                found.total.map(|total| total.min(self.max_page_size()))
-            }
-            _ => found.total,
-        };
-        list.next_cursor = found
-            .next
-            .map(|position| self.cursors.issue(&position, &binding, count, self.clock.now()));
+        list.total_results = total_results(found.total);
+        list.next_cursor = cursor(found.next);
         Ok(Answer::json(StatusCode::OK, &list))
     }
 

@@ -1,14 +1,21 @@
 //! From a stored resource to the one that a client sees.
 
+use std::collections::HashSet;
+
+use http::StatusCode;
+use scim2_core::list::ListResponse;
 use scim2_core::project::{Projection, Written};
-use scim2_core::schema::Attribute;
+use scim2_core::rules::Shown;
+use scim2_core::schema::{Attribute, Returned, Schema};
 use scim2_core::{Catalog, Resource, ResourceType};
 use serde_json::{Map, Value};
 
 use crate::auth::Authenticator;
 use crate::base::Base;
 use crate::provider::ServiceProvider;
+use crate::respond::Answer;
 use crate::store::{Load, Store, Stored, has_groups, has_members};
+use crate::text::StoredText;
 
 /// What a client sees of a resource, and what the headers say of it.
 pub(crate) struct Represented {
@@ -46,6 +53,51 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         Represented { resource, location, version }
     }
 
+    /// Whether resources of this type leave as a store's text when they are shown like this:
+    /// nothing is left out of them, and nobody else has a say.
+    pub(crate) fn shows_text(&self, ty: &ResourceType, projection: &Projection) -> bool {
+        projection.is_all()
+            && self.service.etag.supported
+            && self.rules.shown() == Shown::AsTheyAre
+            && self.shown_whole.contains(ty.name())
+    }
+
+    /// The answer that shows a resource.
+    pub(crate) fn show_text(&self, base: &Base, ty: &ResourceType, mut text: StoredText) -> Answer {
+        add_references(base, &self.catalog, ty, text.live_mut());
+        let mut body = Vec::with_capacity(text.size(base.as_str()));
+        text.write(base.as_str(), &mut body);
+        let location = [base.as_str(), text.path()].concat();
+        Answer::text(StatusCode::OK, body)
+            .location(Some(&location))
+            .etag(Some(text.version().as_str()))
+    }
+
+    /// The answer that lists resources; `list` is the list without them.
+    pub(crate) fn list_text(
+        &self,
+        base: &Base,
+        ty: &ResourceType,
+        list: &ListResponse<Resource>,
+        mut texts: Vec<StoredText>,
+    ) -> Answer {
+        // Nothing follows the results in an empty list but its brackets.
+        const END: &[u8] = b"]}";
+        let list = serde_json::to_vec(list).unwrap_or_default();
+        let sizes = texts.iter().map(|text| text.size(base.as_str()) + 1);
+        let mut body = Vec::with_capacity(list.len() + sizes.sum::<usize>());
+        body.extend_from_slice(list.strip_suffix(END).unwrap_or(&list));
+        for (at, text) in texts.iter_mut().enumerate() {
+            if at > 0 {
+                body.push(b',');
+            }
+            add_references(base, &self.catalog, ty, text.live_mut());
+            text.write(base.as_str(), &mut body);
+        }
+        body.extend_from_slice(END);
+        Answer::text(StatusCode::OK, body)
+    }
+
     /// How much of a resource the store must read to show what the projection leaves.
     pub(crate) fn load_for(&self, ty: &ResourceType, projection: &Projection) -> Load {
         let costly = (has_members(ty) && projection.needs("members"))
@@ -54,9 +106,27 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     }
 }
 
+/// The types of which everything that is kept is shown by default (RFC 7643 §7): nothing only on
+/// request. Secrets are not kept.
+pub(crate) fn shown_whole(catalog: &Catalog) -> HashSet<Box<str>> {
+    let on_request = |attribute: &Attribute| attribute.returned == Returned::Request;
+    let plain = |schema: &Schema| {
+        !schema.attributes.iter().any(|attribute| {
+            on_request(attribute) || attribute.sub_attributes.iter().any(on_request)
+        })
+    };
+    let types = catalog.iter().filter(|ty| {
+        plain(ty.schema()) && ty.extensions().iter().all(|extension| plain(&extension.schema))
+    });
+    types.map(|ty| ty.name().into()).collect()
+}
+
 /// Adds `$ref` to everything that names a resource of this service provider by its id (RFC 7643
 /// §2.3.7, ruling W19).
 fn add_references(base: &Base, catalog: &Catalog, ty: &ResourceType, map: &mut Map<String, Value>) {
+    if map.is_empty() {
+        return;
+    }
     let add = |attributes: &[Attribute], map: &mut Map<String, Value>| {
         for attribute in attributes.iter().filter(|a| a.is_resource_reference()) {
             let elements = match map.get_mut(attribute.name.as_str()) {

@@ -45,6 +45,11 @@ impl Answer {
         Self { id: Some(id), ..self }
     }
 
+    /// A JSON document that is text already.
+    pub(crate) fn text(status: StatusCode, body: Vec<u8>) -> Self {
+        Self { status, headers: Headers::new(), body: Some(body.into()), id: None }
+    }
+
     pub(crate) fn location(self, location: Option<&str>) -> Self {
         self.header(LOCATION, location)
     }

@@ -11,7 +11,7 @@
 
 use scim2_core::catalog::ENTERPRISE_USER_SCHEMA;
 use scim2_core::policy::{ReadOnly, UnknownAttributes, UnmatchedFilter};
-use scim2_core::rules::{EndpointRules, PatchAnswer};
+use scim2_core::rules::{EndpointRules, PatchAnswer, Shown};
 use scim2_core::{Policy, ResourceType};
 
 use crate::mapping::{AttributeMapping, MappingSource};
@@ -66,6 +66,10 @@ pub fn policy() -> Policy {
 pub struct Rules;
 
 impl EndpointRules for Rules {
+    fn shown(&self) -> Shown {
+        Shown::AsTheyAre
+    }
+
     fn patch_answer(&self, resource_type: &ResourceType) -> PatchAnswer {
         match resource_type.name() {
             "Group" => PatchAnswer::NoContent,

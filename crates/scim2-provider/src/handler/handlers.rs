@@ -15,6 +15,7 @@ use crate::scope::Scope;
 use crate::store::{
     Change, Check, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
 };
+use crate::text::{StoredText, TextResult};
 
 /// A [`Store`] of handlers, one for each resource type.
 ///
@@ -82,6 +83,25 @@ impl Store for Handlers {
         query: &Query,
     ) -> Result<QueryResult, StoreError> {
         self.of(ty)?.query(scope, ty, query).await
+    }
+
+    async fn get_text(
+        &self,
+        scope: &Scope,
+        ty: &ResourceType,
+        id: &ResourceId,
+        load: Load,
+    ) -> Result<Option<StoredText>, StoreError> {
+        self.of(ty)?.get_text(scope, ty, id, load).await
+    }
+
+    async fn query_text(
+        &self,
+        scope: &Scope,
+        ty: &ResourceType,
+        query: &Query,
+    ) -> Result<TextResult, StoreError> {
+        self.of(ty)?.query_text(scope, ty, query).await
     }
 
     async fn insert(

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::ops::Bound;
+use std::sync::OnceLock;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use scim2_core::change::{Member, MemberDelta};
@@ -18,6 +20,7 @@ use crate::store::{
     Load, Page, Position, Query, QueryResult, SortedPosition, StoreError, Stored, has_groups,
     has_members, meta, singular_references, take_secrets,
 };
+use crate::text::{StoredText, TextResult};
 
 /// The resources of one tenant and the ways to find them.
 #[derive(Default)]
@@ -50,6 +53,8 @@ pub(super) struct Row {
     version: u64,
     created: DateTime<Utc>,
     last_modified: DateTime<Utc>,
+    /// The document as text, once it was asked for in this version.
+    text: OnceLock<StoredText>,
 }
 
 impl Row {
@@ -197,6 +202,7 @@ impl Tenant {
             version: 0,
             created: now,
             last_modified: now,
+            text: OnceLock::new(),
         };
         self.order.entry(ty.name().into()).or_default().insert(row.sequence, id.clone());
         self.rows.insert(id.clone(), row);
@@ -322,6 +328,7 @@ impl Tenant {
         let version = row.version();
         let meta = meta(&row.ty, id.as_str(), &version, row.created, row.last_modified);
         row.document.insert("meta", meta);
+        row.text = OnceLock::new();
     }
 
     /// What the deletion of a row changes in others.
@@ -402,16 +409,45 @@ impl Tenant {
     pub(super) fn stored(&self, row: &Row, ty: &ResourceType, scope: &Scope, load: Load) -> Stored {
         let mut resource = row.document(scope).into_owned();
         resource.remove("meta");
-        self.complete(&mut resource, row, ty, load);
+        self.complete(resource.as_map_mut(), row, ty, load);
         Stored::new(resource, row.version(), row.created, row.last_modified)
     }
 
+    /// The same as text.
+    pub(super) fn text(
+        &self,
+        row: &Row,
+        ty: &ResourceType,
+        scope: &Scope,
+        load: Load,
+    ) -> StoredText {
+        if scope.domain.is_some() {
+            return StoredText::new(ty, self.stored(row, ty, scope, load));
+        }
+        let written = row.text.get_or_init(|| {
+            let document = row.document.clone();
+            let stored = Stored::new(document, row.version(), row.created, row.last_modified);
+            StoredText::new(ty, stored)
+        });
+        let mut text = written.clone();
+        self.complete(text.live_mut(), row, ty, load);
+        text
+    }
+
     /// Adds to a document what is computed when it is read.
-    fn complete(&self, document: &mut Resource, row: &Row, ty: &ResourceType, load: Load) {
-        for (extension, attribute) in singular_references(ty) {
+    fn complete(
+        &self,
+        document: &mut Map<String, Value>,
+        row: &Row,
+        ty: &ResourceType,
+        load: Load,
+    ) {
+        // A row that refers to nothing has nothing to complete in it.
+        let references = singular_references(ty).filter(|_| !row.references.is_empty());
+        for (extension, attribute) in references {
             let map = match extension {
-                Some(uri) => document.as_map_mut().get_mut(uri).and_then(Value::as_object_mut),
-                None => Some(document.as_map_mut()),
+                Some(uri) => document.get_mut(uri).and_then(Value::as_object_mut),
+                None => Some(&mut *document),
             };
             let reference = map
                 .and_then(|map| map.get_mut(attribute.name.as_str()))
@@ -429,13 +465,13 @@ impl Tenant {
         }
         if has_members(ty) && !row.members.elements.is_empty() {
             let members = row.members.elements.values().map(|element| self.member(element));
-            document.insert("members", members.collect::<Vec<_>>());
+            document.insert("members".into(), members.collect());
         }
         if has_groups(ty) {
-            let id = ResourceId::from(document.id().unwrap_or_default());
+            let id = ResourceId::from(row.document.id().unwrap_or_default());
             let groups = self.groups_of(&id);
             if !groups.is_empty() {
-                document.insert("groups", groups);
+                document.insert("groups".into(), groups.into());
             }
         }
     }
@@ -491,6 +527,32 @@ impl Tenant {
         ty: &ResourceType,
         query: &Query,
     ) -> Result<QueryResult, StoreError> {
+        let Found { total, page, next } = self.find(scope, ty, query)?;
+        let resources = page.into_iter().map(|row| self.stored(row, ty, scope, query.load));
+        Ok(QueryResult::new(Some(total), resources.collect(), next))
+    }
+
+    /// The same as text.
+    pub(super) fn query_text(
+        &self,
+        scope: &Scope,
+        ty: &ResourceType,
+        query: &Query,
+    ) -> Result<TextResult, StoreError> {
+        let Found { total, page, next } = self.find(scope, ty, query)?;
+        let texts = page.into_iter().map(|row| self.text(row, ty, scope, query.load));
+        Ok(TextResult::new(Some(total), texts.collect(), next))
+    }
+
+    fn find(
+        &self,
+        scope: &Scope,
+        ty: &ResourceType,
+        query: &Query,
+    ) -> Result<Found<'_>, StoreError> {
+        if query.filter.is_none() && query.sort.is_none() {
+            return self.find_all(ty, &query.page);
+        }
         let load = needed(ty, query);
         let mut matches = Vec::new();
         for (sequence, id) in self.order.get(ty.name()).into_iter().flatten() {
@@ -520,9 +582,33 @@ impl Tenant {
             (Page::Cursor { .. }, Some(last)) if more => Some(last.position(query)),
             _ => None,
         };
-        let resources =
-            page.iter().map(|found| self.stored(found.row, ty, scope, query.load)).collect();
-        Ok(QueryResult::new(Some(total as u64), resources, next))
+        let page = page.iter().map(|found| found.row).collect();
+        Ok(Found { total: total as u64, page, next })
+    }
+
+    /// A page of everything, in the order of creation: it costs the page.
+    fn find_all(&self, ty: &ResourceType, page: &Page) -> Result<Found<'_>, StoreError> {
+        let Some(order) = self.order.get(ty.name()) else { return Ok(Found::default()) };
+        let (after, skip, count) = match page {
+            Page::Index { start_index, count } => {
+                (None, to_usize(start_index.saturating_sub(1)), *count)
+            }
+            Page::Cursor { after: None, count } => (None, 0, *count),
+            Page::Cursor { after: Some(after), count } => (Some(sequence(after)?), 0, *count),
+        };
+        let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = order.range((begin, Bound::Unbounded)).skip(skip);
+        let mut last = None;
+        let page_rows = rest.by_ref().take(to_usize(count)).filter_map(|(sequence, id)| {
+            last = Some(*sequence);
+            self.rows.get(id)
+        });
+        let page_rows = page_rows.collect();
+        let next = match (page, last) {
+            (Page::Cursor { .. }, Some(last)) if rest.next().is_some() => Some(position(last)),
+            _ => None,
+        };
+        Ok(Found { total: order.len() as u64, page: page_rows, next })
     }
 
     /// The document on which a filter and a sort key are evaluated.
@@ -538,7 +624,7 @@ impl Tenant {
             None => document,
             Some(load) => {
                 let mut document = document.into_owned();
-                self.complete(&mut document, row, ty, load);
+                self.complete(document.as_map_mut(), row, ty, load);
                 Cow::Owned(document)
             }
         }
@@ -558,7 +644,15 @@ fn element(member: &Member) -> Map<String, Value> {
     element
 }
 
-/// A row that a query found.
+/// The page that a query asks for.
+#[derive(Default)]
+struct Found<'a> {
+    total: u64,
+    page: Vec<&'a Row>,
+    next: Option<Position>,
+}
+
+/// A row that matches a query.
 struct Match<'a> {
     sequence: u64,
     id: &'a ResourceId,
@@ -572,9 +666,19 @@ impl Match<'_> {
     fn position(&self, query: &Query) -> Position {
         match query.sort {
             Some(_) => SortedPosition::new(self.key.clone(), self.id.clone()).encode(),
-            None => Position::new(self.sequence.to_be_bytes()),
+            None => position(self.sequence),
         }
     }
+}
+
+/// The place after a row, in the order of creation.
+fn position(sequence: u64) -> Position {
+    Position::new(sequence.to_be_bytes())
+}
+
+fn sequence(position: &Position) -> Result<u64, StoreError> {
+    let bytes = position.as_bytes().try_into().map_err(|_| StoreError::BadPosition)?;
+    Ok(u64::from_be_bytes(bytes))
 }
 
 /// How many of the matches were on pages before this position.
@@ -585,8 +689,7 @@ fn skip_to(after: &Position, query: &Query, matches: &[Match<'_>]) -> Result<usi
             Ok(matches.partition_point(|m| after.locate(sort, &m.key, m.id).is_le()))
         }
         None => {
-            let bytes = after.as_bytes().try_into().map_err(|_| StoreError::BadPosition)?;
-            let after = u64::from_be_bytes(bytes);
+            let after = sequence(after)?;
             Ok(matches.partition_point(|m| m.sequence <= after))
         }
     }

@@ -43,4 +43,5 @@ mod security;
 mod store;
 mod store_rows;
 mod support;
+mod text;
 mod vendors;
