@@ -15,6 +15,7 @@ usage: cargo xtask TASK
                         (--quick leaves those out)
   requirements FILE...  coverage of tables of requirements, and of rulings, by the tests'
                         names: per area, and the rows that no test names
+  load [--test]         requests over sockets, beside a bare handler that answers the same bytes
   marks                 the costs that are promised, beside what they are measured against";
 
 fn main() -> ExitCode {
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         ["test"] => test(Extent::Full),
         ["test", "--quick"] => test(Extent::Quick),
         ["requirements", files @ ..] if !files.is_empty() => requirements::report(&root(), files),
+        ["load", options @ ..] => load(&root(), options),
         ["marks"] => marks(&root()),
         _ => Err(USAGE.to_owned()),
     };
@@ -71,6 +73,7 @@ fn test(extent: Extent) -> Result<(), String> {
             run(&root.join("fuzz"), &arguments)?;
         }
         run(&root.join("benches"), &["bench", "--quiet", "--", "--test"])?;
+        load(&root, &["--test"])?;
     }
     Ok(())
 }
@@ -79,6 +82,12 @@ fn test(extent: Extent) -> Result<(), String> {
 fn marks(root: &Path) -> Result<(), String> {
     run(root, &["test", "--quiet", "-p", "scim2-core", "--test", "it", "does_not_allocate"])?;
     run(&root.join("benches"), &["bench", "--quiet", "--bench", "marks"])
+}
+
+fn load(root: &Path, options: &[&str]) -> Result<(), String> {
+    let mut arguments = vec!["run", "--quiet", "--release", "--bin", "load", "--"];
+    arguments.extend(options);
+    run(&root.join("benches"), &arguments)
 }
 
 /// Documentation builds without a warning.

@@ -28,6 +28,7 @@ use tokio::sync::oneshot;
 
 use self::screen::Screen;
 use crate::Failure;
+use crate::operations::Operations;
 use crate::serve::{Endpoint, Profile, runtime};
 
 /// How many failures are shown of each cycle; the log has all of them.
@@ -84,7 +85,9 @@ impl Demo {
         screen.heading("The endpoint")?;
         let token = generate_token().map_err(|error| Failure::because("token", &error))?;
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let endpoint = Endpoint::open(&folder, Profile::Aws, anywhere, None, &token).await?;
+        let operations = Operations::default();
+        let endpoint =
+            Endpoint::open(&folder, Profile::Aws, anywhere, None, &token, &operations).await?;
         let url = endpoint.url.clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(endpoint.serve(async {

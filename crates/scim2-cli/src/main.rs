@@ -5,6 +5,7 @@ mod demo;
 mod failure;
 mod filter;
 mod input;
+mod operations;
 mod patch;
 mod policy;
 mod serve;

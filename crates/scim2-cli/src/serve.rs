@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use clap::{Args, ValueEnum};
+use scim2_axum::ServeConfig;
 use scim2_core::rules::{EndpointRules, NoRules};
 use scim2_core::secret::Secret;
 use scim2_core::{Catalog, Policy};
@@ -17,9 +18,12 @@ use tokio::net::TcpListener;
 use url::Url;
 
 use crate::Failure;
+use crate::operations::Operations;
 
 /// Where the endpoint stands below the address.
 pub(crate) const BASE_PATH: &str = "/scim/v2";
+/// What is beside it below this path are other versions of the protocol.
+const BASE_PARENT: &str = "/scim";
 /// The one tenant of an endpoint served from the command line.
 const TENANT: &str = "default";
 /// The database's name in the data folder.
@@ -44,6 +48,8 @@ pub(crate) struct Serve {
     /// The bearer token that clients must send. Without it one is made and printed.
     #[arg(long, value_name = "TOKEN", env = "SCIM_TOKEN", hide_env_values = true)]
     token: Option<Token>,
+    #[command(flatten)]
+    operations: Operations,
 }
 
 /// A token on its way in: it is not printed by `Debug`.
@@ -87,13 +93,7 @@ impl Profile {
 
 impl Serve {
     pub(crate) fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
-        tracing_subscriber::fmt()
-            .with_env_filter(
-                tracing_subscriber::EnvFilter::try_from_default_env()
-                    .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
-            )
-            .with_writer(std::io::stderr)
-            .init();
+        self.operations.log();
         runtime()?.block_on(self.serve(out))
     }
 
@@ -104,13 +104,23 @@ impl Serve {
             Some(token) => (token.clone(), false),
             None => (generate_token().map_err(|error| Failure::because("token", &error))?, true),
         };
-        let endpoint =
-            Endpoint::open(&self.data, self.profile, self.listen, self.base_url.clone(), &token)
-                .await?;
+        let metrics = self.operations.measure().await?;
+        let endpoint = Endpoint::open(
+            &self.data,
+            self.profile,
+            self.listen,
+            self.base_url.clone(),
+            &token,
+            &self.operations,
+        )
+        .await?;
         if made {
             writeln!(out, "token: {}", token.expose())?;
         }
         writeln!(out, "serving {}", endpoint.url)?;
+        if let Some(address) = metrics {
+            writeln!(out, "metrics http://{address}/metrics")?;
+        }
         if !self.listen.ip().is_loopback() {
             tracing::warn!(
                 "tokens and personal data travel in the clear: put a proxy that ends TLS in front"
@@ -127,6 +137,7 @@ pub(crate) struct Endpoint {
     pub(crate) url: Url,
     listener: TcpListener,
     router: Router,
+    config: ServeConfig,
 }
 
 impl Endpoint {
@@ -138,6 +149,7 @@ impl Endpoint {
         listen: SocketAddr,
         base_url: Option<Url>,
         token: &Secret,
+        operations: &Operations,
     ) -> Result<Self, Failure> {
         let database = folder.join(DATABASE);
         let store = SqliteStore::builder()
@@ -163,10 +175,14 @@ impl Endpoint {
             .catalog(profile.catalog())
             .policy(profile.policy())
             .rules(profile.rules())
+            .config(operations.provider())
             .build()
             .map_err(|error| Failure::because("endpoint", &error))?;
-        let router = Router::new().nest(BASE_PATH, scim2_axum::router(provider));
-        Ok(Self { url, listener, router })
+        let provider = Arc::new(provider);
+        let router = scim2_axum::health(Arc::clone(&provider))
+            .merge(operations.mount().at(BASE_PATH, provider));
+        let router = scim2_axum::refuse_other_versions(BASE_PARENT, router);
+        Ok(Self { url, listener, router, config: operations.server() })
     }
 
     /// Serves until `stop` completes, then finishes the requests that are under way.
@@ -174,7 +190,7 @@ impl Endpoint {
         self,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), Failure> {
-        scim2_axum::serve(self.listener, self.router, stop)
+        scim2_axum::serve_with(self.listener, self.router, stop, self.config)
             .await
             .map_err(|error| Failure::because("serving", &error))
     }

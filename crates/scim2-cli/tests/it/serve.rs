@@ -8,40 +8,56 @@ use crate::support::command;
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: String,
+    /// Where the metrics are, if they were asked for.
+    metrics: Option<String>,
 }
 
 impl Server {
     pub(crate) fn start(data: &std::path::Path, profile: &str) -> Self {
+        Self::with(data, &["--profile", profile])
+    }
+
+    fn with(data: &std::path::Path, options: &[&str]) -> Self {
         let mut child = command()
-            .args(["serve", "--listen", "127.0.0.1:0", "--profile", profile, "--data"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
+            .args(options)
             .env("SCIM_TOKEN", "s3cret")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let url = line.trim().strip_prefix("serving http://").unwrap();
-        let address = url.split('/').next().unwrap().to_owned();
-        Self { child, address }
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut address = |before: &str| {
+            let mut line = String::new();
+            output.read_line(&mut line).unwrap();
+            let url = line.trim().strip_prefix(before).unwrap();
+            url.split('/').next().unwrap().to_owned()
+        };
+        let own = address("serving http://");
+        let metrics = options.contains(&"--metrics").then(|| address("metrics http://"));
+        Self { child, address: own, metrics }
     }
 
     /// Sends one request and returns status line and body.
     fn call(&self, method: &str, path: &str, body: &str) -> (String, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(
-            stream,
-            "{method} /scim/v2{path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer s3cret\r\n\
-             content-type: application/scim+json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-            body.len()
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.lines().next().unwrap().to_owned(), body.to_owned())
+        call(&self.address, method, &format!("/scim/v2{path}"), body)
     }
+}
+
+fn call(address: &str, method: &str, path: &str, body: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer s3cret\r\n\
+         content-type: application/scim+json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.lines().next().unwrap().to_owned(), body.to_owned())
 }
 
 impl Drop for Server {
@@ -92,4 +108,51 @@ fn a_second_process_is_kept_off_the_data() {
     assert!(!second.status.success());
     let message = String::from_utf8(second.stderr).unwrap();
     assert!(message.contains("scim.sqlite3"), "{message}");
+}
+
+#[test]
+fn health_and_metrics_stand_beside_the_endpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::with(folder.path(), &["--metrics", "127.0.0.1:0", "--log-format", "json"]);
+    for path in ["/livez", "/readyz"] {
+        assert_eq!(call(&server.address, "GET", path, "").0, "HTTP/1.1 200 OK");
+    }
+    assert_eq!(server.call("POST", "/Users", BARBARA).0, "HTTP/1.1 201 Created");
+    let metrics = server.metrics.as_ref().unwrap();
+    let (status, shown) = call(metrics, "GET", "/metrics", "");
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    let created =
+        r#"scim_server_operations{operation="create",resource_type="User",result="ok"} 1"#;
+    assert!(shown.contains(created), "{shown}");
+    assert!(shown.contains("http_server_request_duration_bucket"), "{shown}");
+    assert!(!shown.contains("bjensen"), "{shown}");
+    // Neither shows below the base, nor the metrics where clients are.
+    assert_eq!(server.call("GET", "/readyz", "").0, "HTTP/1.1 404 Not Found");
+    assert_eq!(call(&server.address, "GET", "/metrics", "").0, "HTTP/1.1 404 Not Found");
+    let (status, body) = call(&server.address, "GET", "/scim/v9/Users", "");
+    assert_eq!(status, "HTTP/1.1 400 Bad Request");
+    assert!(body.contains("invalidVers"), "{body}");
+}
+
+#[test]
+fn limits_are_set_on_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::with(folder.path(), &["--client-rate", "1", "--max-body", "10"]);
+    assert_eq!(server.call("POST", "/Users", BARBARA).0, "HTTP/1.1 413 Payload Too Large");
+    let statuses: Vec<String> = (0..5).map(|_| server.call("GET", "/Users", "").0).collect();
+    assert!(
+        statuses.iter().any(|status| status == "HTTP/1.1 429 Too Many Requests"),
+        "{statuses:?}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn it_ends_in_order_when_it_is_asked_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::start(folder.path(), "strict");
+    assert_eq!(server.call("POST", "/Users", BARBARA).0, "HTTP/1.1 201 Created");
+    let asked = std::process::Command::new("kill").arg(server.child.id().to_string()).status();
+    assert!(asked.unwrap().success());
+    assert!(server.child.wait().unwrap().success());
 }

@@ -40,6 +40,7 @@ pub(super) struct Tenant {
 
 /// A resource as it is kept.
 pub(super) struct Row {
+    id: ResourceId,
     ty: ResourceType,
     sequence: u64,
     /// With `id` and `meta`, so that filters can be evaluated on it as it is; without members and
@@ -192,6 +193,7 @@ impl Tenant {
     ) {
         self.sequence += 1;
         let row = Row {
+            id: id.clone(),
             ty: ty.clone(),
             sequence: self.sequence,
             document: Resource::new(),
@@ -442,9 +444,26 @@ impl Tenant {
         ty: &ResourceType,
         load: Load,
     ) {
-        // A row that refers to nothing has nothing to complete in it.
-        let references = singular_references(ty).filter(|_| !row.references.is_empty());
-        for (extension, attribute) in references {
+        if !row.references.is_empty() {
+            self.complete_references(document, ty);
+        }
+        if load == Load::WithoutMembers {
+            return;
+        }
+        if !row.members.elements.is_empty() && has_members(ty) {
+            let members = row.members.elements.values().map(|element| self.member(element));
+            document.insert("members".into(), members.collect());
+        }
+        if self.groups.contains_key(&row.id) && has_groups(ty) {
+            let groups = self.groups_of(&row.id);
+            if !groups.is_empty() {
+                document.insert("groups".into(), groups.into());
+            }
+        }
+    }
+
+    fn complete_references(&self, document: &mut Map<String, Value>, ty: &ResourceType) {
+        for (extension, attribute) in singular_references(ty) {
             let map = match extension {
                 Some(uri) => document.get_mut(uri).and_then(Value::as_object_mut),
                 None => Some(&mut *document),
@@ -458,20 +477,6 @@ impl Tenant {
                 if let Some(name) = name {
                     reference.insert("displayName".into(), name.into());
                 }
-            }
-        }
-        if load == Load::WithoutMembers {
-            return;
-        }
-        if has_members(ty) && !row.members.elements.is_empty() {
-            let members = row.members.elements.values().map(|element| self.member(element));
-            document.insert("members".into(), members.collect());
-        }
-        if has_groups(ty) {
-            let id = ResourceId::from(row.document.id().unwrap_or_default());
-            let groups = self.groups_of(&id);
-            if !groups.is_empty() {
-                document.insert("groups".into(), groups.into());
             }
         }
     }
