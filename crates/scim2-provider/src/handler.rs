@@ -29,7 +29,6 @@ use crate::store::{Load, Page, Position, Query, StoreError};
 /// knows nothing of HTTP.
 ///
 /// ```
-/// use std::collections::BTreeMap;
 /// use std::sync::Mutex;
 ///
 /// use chrono::{DateTime, Utc};
@@ -40,59 +39,69 @@ use crate::store::{Load, Page, Position, Query, StoreError};
 /// use scim2_provider::store::{Load, Query};
 /// use scim2_provider::{Scope, ServiceProvider};
 ///
-/// /// What the application has: accounts by number.
-/// struct Account { name: String, since: DateTime<Utc>, changed: DateTime<Utc>, version: u64 }
-/// #[derive(Default)]
-/// struct Accounts(Mutex<BTreeMap<u64, Account>>);
+/// struct Account { login: String, since: DateTime<Utc>, changed: DateTime<Utc>, version: u64 }
 ///
-/// fn record(number: u64, account: &Account) -> Record<User> {
+/// /// What the application has: accounts by number. A number is not given twice.
+/// #[derive(Default)]
+/// struct Accounts(Mutex<Vec<Option<Account>>>);
+///
+/// fn record(number: usize, account: &Account) -> Record<User> {
 ///     let revision = Revision::numbered(account.version, account.since, account.changed);
-///     Record::new(number.to_string(), User::new(&account.name), revision)
+///     Record::new(number.to_string(), User::new(&account.login), revision)
 /// }
 ///
 /// impl Handler<User> for Accounts {
 ///     async fn get(&self, _: &Scope, id: &ResourceId, _: Load)
 ///         -> Result<Option<Record<User>>, HandlerError> {
-///         let accounts = self.0.lock().unwrap();
 ///         // An id that is no number of ours names nobody.
-///         let Ok(number) = id.as_str().parse() else { return Ok(None) };
-///         Ok(accounts.get(&number).map(|account| record(number, account)))
+///         let Ok(number) = id.as_str().parse::<usize>() else { return Ok(None) };
+///         let accounts = self.0.lock().unwrap();
+///         let account = accounts.get(number).and_then(Option::as_ref);
+///         Ok(account.map(|account| record(number, account)))
 ///     }
 ///
 ///     async fn query(&self, _: &Scope, _: &Query) -> Result<Found<User>, HandlerError> {
 ///         let accounts = self.0.lock().unwrap();
+///         let all = accounts.iter().enumerate().filter_map(|(number, account)| {
+///             Some(record(number, account.as_ref()?))
+///         });
 ///         // The library filters, sorts and pages.
-///         Ok(Found::Candidates(accounts.iter().map(|(n, account)| record(*n, account)).collect()))
+///         Ok(Found::Candidates(all.collect()))
 ///     }
 ///
 ///     async fn create(&self, _: &Scope, user: User) -> Result<Record<User>, HandlerError> {
 ///         let mut accounts = self.0.lock().unwrap();
-///         if accounts.values().any(|account| account.name == user.user_name) {
+///         let mut known = accounts.iter().flatten();
+///         if known.any(|known| known.login.eq_ignore_ascii_case(&user.user_name)) {
 ///             return Err(HandlerError::uniqueness("userName"));
 ///         }
-///         let number = accounts.keys().last().copied().unwrap_or(0) + 1;
 ///         let now = DateTime::UNIX_EPOCH;
-///         let account = Account { name: user.user_name, since: now, changed: now, version: 1 };
-///         Ok(record(number, accounts.entry(number).or_insert(account)))
+///         let account = Account { login: user.user_name, since: now, changed: now, version: 1 };
+///         let record = record(accounts.len(), &account);
+///         accounts.push(Some(account));
+///         Ok(record)
 ///     }
 ///
 ///     async fn replace(&self, _: &Scope, id: &ResourceId, expected: &Version, user: User)
 ///         -> Result<Record<User>, HandlerError> {
+///         let number: usize = id.as_str().parse()?;
 ///         let mut accounts = self.0.lock().unwrap();
-///         let number = id.as_str().parse()?;
-///         let account = accounts.get_mut(&number).ok_or(HandlerError::NotFound)?;
+///         let account = accounts.get_mut(number).and_then(Option::as_mut);
+///         let account = account.ok_or(HandlerError::NotFound)?;
 ///         if *expected != Version::weak(account.version) {
 ///             return Err(HandlerError::Conflict);
 ///         }
-///         account.name = user.user_name;
+///         account.login = user.user_name;
 ///         account.version += 1;
 ///         Ok(record(number, account))
 ///     }
 ///
 ///     async fn delete(&self, _: &Scope, id: &ResourceId, _: &Version)
 ///         -> Result<(), HandlerError> {
-///         self.0.lock().unwrap().remove(&id.as_str().parse()?).ok_or(HandlerError::NotFound)?;
-///         Ok(())
+///         let number: usize = id.as_str().parse()?;
+///         let mut accounts = self.0.lock().unwrap();
+///         let account = accounts.get_mut(number).and_then(Option::take);
+///         account.map(|_| ()).ok_or(HandlerError::NotFound)
 ///     }
 /// }
 ///

@@ -1,5 +1,7 @@
 //! The programs in `examples/`, in process.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Body;
 use http::{Request, StatusCode};
@@ -15,6 +17,9 @@ mod custom_extension;
 #[expect(dead_code, reason = "`main` is for the example")]
 #[path = "../../examples/multi_tenant.rs"]
 mod multi_tenant;
+#[expect(dead_code, reason = "`main` is for the example")]
+#[path = "../../examples/own_tables.rs"]
+mod own_tables;
 
 struct App {
     router: Router,
@@ -134,4 +139,82 @@ async fn a_resource_type_of_ones_own_is_served_like_any_other() {
     let list = app.get("/scim/v2/Doors?filter=floor%20gt%205&sortBy=label").await;
     assert_eq!(list["Resources"][0]["label"], "Roof");
     assert_eq!(app.get("/scim/v2/ResourceTypes/Door").await["endpoint"], "/Doors");
+}
+
+fn own_tables() -> (Arc<own_tables::Accounts>, App) {
+    let db = rusqlite::Connection::open_in_memory().unwrap();
+    let accounts = Arc::new(own_tables::Accounts::new(db).unwrap());
+    let router = own_tables::app(accounts.clone()).unwrap();
+    (accounts, App { router, token: "s3cret" })
+}
+
+#[tokio::test]
+async fn what_clients_write_are_the_applications_own_rows() {
+    let (accounts, app) = own_tables();
+    let user = json!({"schemas": [USER], "userName": "bjensen", "externalId": "e1",
+        "displayName": "Babs"});
+    let created = app.post("/scim/v2/Users", user.clone()).await;
+    assert_eq!((&created["id"], &created["active"]), (&json!("1"), &json!(true)));
+    let row: String =
+        accounts.db().query_row("SELECT login FROM account", [], |row| row.get(0)).unwrap();
+    assert_eq!(row, "bjensen");
+
+    // A name is taken whatever its case, and an attribute without a column is refused.
+    let mut other = user.clone();
+    other["userName"] = "BJensen".into();
+    let taken = app.fails("POST", "/scim/v2/Users", other.clone(), 409).await;
+    assert_eq!(taken["scimType"], "uniqueness");
+    other["nickName"] = "B".into();
+    let unknown = app.fails("POST", "/scim/v2/Users", other, 400).await;
+    assert!(unknown["detail"].as_str().unwrap().contains("`nickName`"), "{unknown}");
+
+    // A PATCH is an UPDATE.
+    let patch = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{"op": "replace", "path": "active", "value": false}]});
+    let patched = App::ok(app.send("PATCH", "/scim/v2/Users/1", &patch).await);
+    assert_eq!(patched["meta"]["version"], "W/\"2\"");
+    assert_eq!(patched["displayName"], "Babs");
+    let enabled: bool =
+        accounts.db().query_row("SELECT enabled FROM account", [], |row| row.get(0)).unwrap();
+    assert!(!enabled);
+    let (status, _) = app.send("DELETE", "/scim/v2/Users/1", &Value::Null).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    app.fails("GET", "/scim/v2/Users/1", Value::Null, 404).await;
+}
+
+#[tokio::test]
+async fn filters_orders_and_pages_are_the_applications_own_sql() {
+    let (accounts, app) = own_tables();
+    for (name, shown) in [("bjensen", "Babs"), ("jsmith", "John"), ("zoe", "alan")] {
+        let user = json!({"schemas": [USER], "userName": name, "displayName": shown});
+        app.post("/scim/v2/Users", user).await;
+    }
+    accounts
+        .db()
+        .execute_batch(
+            "INSERT INTO account (org, login, enabled) VALUES ('globex', 'bjensen', 1);
+             INSERT INTO team VALUES (7, 'Tour Guides'), (8, 'Drivers');
+             INSERT INTO member VALUES (7, 1), (8, 1), (8, 2);",
+        )
+        .unwrap();
+    let names = async |query: &str| {
+        let query = query.replace(' ', "%20").replace('"', "%22");
+        let list = app.get(&format!("/scim/v2/Users?{query}")).await;
+        let users = list["Resources"].as_array().unwrap().clone();
+        let names: Vec<_> =
+            users.iter().map(|u| u["userName"].as_str().unwrap().to_owned()).collect();
+        (names.join(" "), list["totalResults"].as_u64().unwrap())
+    };
+    assert_eq!(names("").await, ("bjensen jsmith zoe".into(), 3));
+    assert_eq!(names(r#"filter=userName eq "BJENSEN""#).await, ("bjensen".into(), 1));
+    assert_eq!(
+        names(r#"filter=groups[display eq "drivers"] and not (groups.value eq "7")"#).await,
+        ("jsmith".into(), 1)
+    );
+    assert_eq!(names(r#"filter=groups pr&sortBy=displayName"#).await, ("bjensen jsmith".into(), 2));
+    assert_eq!(names("sortBy=displayName&count=2").await, ("zoe bjensen".into(), 3));
+    assert_eq!(names("sortBy=displayName&count=2&startIndex=3").await, ("jsmith".into(), 3));
+    assert_eq!(names(r#"filter=displayName co "' OR 1=1 --""#).await, (String::new(), 0));
+    // What has no column cannot be asked for, and nothing comes of it.
+    app.fails("GET", "/scim/v2/Users?filter=groups.type%20pr", Value::Null, 400).await;
 }
