@@ -12,6 +12,7 @@ use http::request::Parts;
 use scim2_core::ResourceType;
 use scim2_core::config::AuthenticationScheme;
 use scim2_core::secret::Secret;
+use scim2_core::syntax::Filter;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
@@ -39,6 +40,16 @@ pub trait Authenticator: Send + Sync + 'static {
     /// route is known and before the store is asked; false is answered 403.
     fn authorize(&self, _: &Principal, _: &Action<'_>) -> bool {
         true
+    }
+
+    /// Which resources of a type this principal may see and touch; all of them without a filter.
+    ///
+    /// It is part of every query, so that totals count nothing else (ruling Q27), and a resource
+    /// that it does not match is answered 404, as one that is not there. What a client creates or
+    /// makes of a resource may lie outside of it, groups list members that the client cannot see,
+    /// and a unique value is taken whoever has it.
+    fn visible(&self, _: &Principal, _: &ResourceType) -> Option<Filter> {
+        None
     }
 
     /// What `/ServiceProviderConfig` says about how clients prove who they are.

@@ -3,16 +3,17 @@
 
 use chrono::{DateTime, Utc};
 use scim2_core::change::{ChangeSet, MemberDelta};
-use scim2_core::etag::{EntityTags, Version};
+use scim2_core::etag::Version;
 use scim2_core::resource::ResourceId;
 use scim2_core::{Error, Resource, ResourceType, Valid};
 
 use crate::audit;
 use crate::auth::Authenticator;
+use crate::condition::Condition;
 use crate::events::{Cascade, ChangeEvent, ChangeRecord, ProposedChange};
 use crate::provider::{Exchange, ServiceProvider};
 use crate::respond::Failure;
-use crate::store::{Load, Store, Stored, Updated, Write, if_match};
+use crate::store::{Load, Store, StoreError, Stored, Updated, Write};
 
 impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     /// Adds a resource.
@@ -69,14 +70,21 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         cx: &Exchange<'_>,
         ty: &ResourceType,
         id: &ResourceId,
-        expected: Option<&EntityTags>,
+        condition: &Condition,
         delta: &MemberDelta,
     ) -> Result<Stored, Failure> {
+        if condition.needs_reading() {
+            let load = condition.load(Load::WithoutMembers);
+            let before = self.store.get(&cx.principal.scope, ty, id, load).await?;
+            condition.check(ty, &before.ok_or(StoreError::NotFound)?)?;
+        }
         let record = self.signed(cx, ChangeRecord::members(delta));
         self.ask(&ProposedChange::new(cx.principal, ty, Some(id), &record))?;
         let (scope, kept) = (&cx.principal.scope, self.kept(&record));
-        let Updated { stored, changed, members } =
-            self.store.change_members(scope, ty, id, expected, delta, kept.as_ref()).await?;
+        let Updated { stored, changed, members } = self
+            .store
+            .change_members(scope, ty, id, condition.if_match(), delta, kept.as_ref())
+            .await?;
         if changed {
             self.done(cx, ty, &stored, None, record.with_members(&members));
         }
@@ -89,15 +97,14 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         cx: &Exchange<'_>,
         ty: &ResourceType,
         id: &ResourceId,
-        expected: Option<&EntityTags>,
+        condition: &Condition,
     ) -> Result<(), Failure> {
         // Who its members were is worth reading only to somebody.
         let told = !self.hooks.is_empty() || !self.subscribers.is_empty();
-        let load = if told { Load::Full } else { Load::WithoutMembers };
-        let mut in_version = if_match(expected);
+        let load = if told { Load::Full } else { condition.load(Load::WithoutMembers) };
         let mut gone: Option<(Version, ChangeRecord, Cascade)> = None;
         let check = |before: &Stored, cascade: &Cascade| {
-            in_version(before, cascade)?;
+            condition.check(ty, before)?;
             let record = self.signed(cx, ChangeRecord::deleted(ty, &before.resource));
             let proposed = ProposedChange::new(cx.principal, ty, Some(id), &record);
             let affected = &cascade.affected;

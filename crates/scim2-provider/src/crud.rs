@@ -16,6 +16,7 @@ use scim2_core::{Error, Resource, ResourceType};
 use serde_json::Value;
 
 use crate::auth::Authenticator;
+use crate::condition::Condition;
 use crate::config::IfMatch;
 use crate::effect::changes;
 use crate::provider::{Exchange, ServiceProvider};
@@ -49,7 +50,8 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         id: &ResourceId,
     ) -> Result<Answer, Failure> {
         let projection = self.projection(cx, ty)?;
-        let load = self.load_for(ty, &projection);
+        let condition = self.read_condition(cx, ty)?;
+        let load = condition.load(self.load_for(ty, &projection));
         let scope = &cx.principal.scope;
         let not_modified = |version: &Version| match &cx.if_none_match {
             Some(known) if known.matches(version) => {
@@ -57,13 +59,14 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             }
             _ => None,
         };
-        if self.shows_text(ty, &projection) {
+        if self.shows_text(ty, &projection) && !condition.needs_reading() {
             let text = self.store.get_text(scope, ty, id, load).await?;
             let text = text.ok_or(StoreError::NotFound)?;
             let answer = not_modified(text.version());
             return Ok(answer.unwrap_or_else(|| self.show_text(&cx.base, ty, text)));
         }
         let stored = self.store.get(scope, ty, id, load).await?.ok_or(StoreError::NotFound)?;
+        condition.check(ty, &stored)?;
         if let Some(answer) = not_modified(&stored.version) {
             return Ok(answer);
         }
@@ -78,7 +81,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         id: &ResourceId,
         body: Bytes,
     ) -> Result<Answer, Failure> {
-        let expected = self.expected(cx)?;
+        let condition = self.write_condition(cx, ty, self.expected(cx)?)?;
         let read = || {
             let projection = self.projection(cx, ty)?;
             let defaults = match self.policy.put.missing {
@@ -96,11 +99,11 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         };
         let (projection, resource) = match read() {
             Ok(read) => read,
-            Err(error) => return Err(self.refused(cx, ty, id, expected, error).await),
+            Err(error) => return Err(self.refused(cx, ty, id, &condition, error).await),
         };
         let written = Written::from_resource(ty, &resource);
         let change = |before: &Stored| {
-            check_version(before, expected.as_ref())?;
+            condition.check(ty, before)?;
             let after = ty.validate_replace(&before.resource, resource.clone(), &self.policy)?;
             check_members(ty, &after)?;
             self.rules.check_replace(ty, &after)?;
@@ -119,7 +122,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         id: &ResourceId,
         body: Bytes,
     ) -> Result<Answer, Failure> {
-        let expected = self.expected(cx)?;
+        let condition = self.write_condition(cx, ty, self.expected(cx)?)?;
         let read = || {
             let projection = self.projection(cx, ty)?;
             let op = PatchOp::from_slice(&body, &self.policy)?;
@@ -130,7 +133,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         };
         let (projection, op, delta) = match read() {
             Ok(read) => read,
-            Err(error) => return Err(self.refused(cx, ty, id, expected, error).await),
+            Err(error) => return Err(self.refused(cx, ty, id, &condition, error).await),
         };
         let written = self.written(ty, &op);
         let answer = self.patch_answer(cx, ty);
@@ -142,7 +145,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         let scope = &cx.principal.scope;
         let stored = match delta {
             Some(delta) => {
-                let stored = self.change_members(cx, ty, id, expected.as_ref(), &delta).await?;
+                let stored = self.change_members(cx, ty, id, &condition, &delta).await?;
                 match shown {
                     Load::WithoutMembers => stored,
                     Load::Full => {
@@ -153,11 +156,11 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             }
             None => {
                 let load = match shown {
-                    Load::WithoutMembers if !self.needs_members(ty, &op) => shown,
+                    Load::WithoutMembers if !self.needs_members(ty, &op) => condition.load(shown),
                     _ => Load::Full,
                 };
                 let change = |before: &Stored| {
-                    check_version(before, expected.as_ref())?;
+                    condition.check(ty, before)?;
                     let (after, changes) = ty.patched(&before.resource, &op, &self.policy)?;
                     if !changes.is_empty() {
                         check_members(ty, &after)?;
@@ -183,8 +186,8 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         ty: &ResourceType,
         id: &ResourceId,
     ) -> Result<Answer, Failure> {
-        let expected = self.expected(cx)?;
-        self.remove(cx, ty, id, expected.as_ref()).await?;
+        let condition = self.write_condition(cx, ty, self.expected(cx)?)?;
+        self.remove(cx, ty, id, &condition).await?;
         Ok(Answer::empty(StatusCode::NO_CONTENT))
     }
 
@@ -223,13 +226,12 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         cx: &Exchange<'_>,
         ty: &ResourceType,
         id: &ResourceId,
-        expected: Option<EntityTags>,
+        condition: &Condition,
         error: Error,
     ) -> Failure {
-        match self.store.get(&cx.principal.scope, ty, id, Load::WithoutMembers).await {
-            Ok(Some(stored)) => {
-                check_version(&stored, expected.as_ref()).err().unwrap_or(error).into()
-            }
+        let load = condition.load(Load::WithoutMembers);
+        match self.store.get(&cx.principal.scope, ty, id, load).await {
+            Ok(Some(stored)) => condition.check(ty, &stored).err().unwrap_or(error).into(),
             Ok(None) => StoreError::NotFound.into(),
             Err(error) => error.into(),
         }
@@ -350,11 +352,4 @@ const PASSWORD: &str = "password";
 
 fn password_refused() -> Error {
     Error::invalid_value("`password` cannot be changed here")
-}
-
-fn check_version(stored: &Stored, expected: Option<&EntityTags>) -> Result<(), Error> {
-    match expected {
-        Some(expected) if !expected.matches(&stored.version) => Err(Error::precondition_failed()),
-        _ => Ok(()),
-    }
 }

@@ -50,6 +50,7 @@ mod base;
 mod bulk;
 mod change;
 pub mod clock;
+mod condition;
 mod config;
 mod crud;
 mod cursor;

@@ -66,6 +66,15 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
 
         let count = self.count(request);
         let order = sort.as_ref().map(|sort| format!("{} {:?}", sort.attr(), sort.order()));
+        let (filter, bound) = match (filter, self.visible(cx, ty)?) {
+            (Some(filter), Some((visible, _))) => {
+                let filter = visible.and(filter);
+                let bound = self.bind(cx, ty, &filter)?;
+                (Some(filter), Some(bound))
+            }
+            (None, Some((filter, bound))) => (Some(filter), Some(bound)),
+            (filter, None) => (filter, bound),
+        };
         let text = filter.as_ref().map(Filter::to_string);
         let binding = Binding::new(
             &cx.principal.scope,
@@ -120,7 +129,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
 
     /// What the filter means, and that the store can honour it: locations are the service
     /// provider's own, so comparisons with them become comparisons of ids.
-    fn bind(
+    pub(crate) fn bind(
         &self,
         cx: &Exchange<'_>,
         ty: &ResourceType,

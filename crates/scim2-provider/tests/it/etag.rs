@@ -186,3 +186,42 @@ fn h14_what_has_no_body_has_no_content_type() {
         assert_eq!(reply.header("content-length"), None);
     }
 }
+
+#[test]
+fn h09_a_write_that_must_not_meet_a_version_is_412_where_it_does() {
+    // RFC 9110 §13.1.2: for everything but GET and HEAD, a listed version is a failed precondition.
+    let server = server();
+    let user = server.user("a");
+    let group = server.group("g", &[]);
+    let rename = json!({"schemas": [PATCH_OP],
+        "Operations": [{"op": "replace", "path": "displayName", "value": "x"}]})
+    .to_string();
+    let join = json!({"schemas": [PATCH_OP],
+        "Operations": [{"op": "add", "path": "members", "value": [{"value": user}]}]})
+    .to_string();
+    let put = self::user("b").to_string();
+    let (user, group) = (format!("/Users/{user}"), format!("/Groups/{group}"));
+    for (method, path, body) in [
+        ("PUT", &user, put.as_str()),
+        ("PATCH", &user, &rename),
+        ("PATCH", &group, &join),
+        ("PATCH", &group, &rename),
+        ("DELETE", &user, ""),
+        ("DELETE", &group, ""),
+    ] {
+        let before = server.get(path).is(200);
+        for listed in ["*".to_owned(), before.version(), format!("\"x\", {}", before.version())] {
+            let headers = [("if-none-match", listed.as_str())];
+            server.call(method, path, &headers, body.as_bytes()).is(412);
+            assert_eq!(server.get(path).is(200).body, before.body, "{method} {path} {listed}");
+        }
+    }
+    // Another version is no obstacle, and If-Match is looked at as well.
+    let both = [("if-none-match", "W/\"0\""), ("if-match", "W/\"0\"")];
+    server.call("PUT", &user, &both, put.as_bytes()).is(412);
+    let other = [("if-none-match", "W/\"0\"")];
+    server.call("PUT", &user, &other, put.as_bytes()).is(200);
+    server.call("PATCH", &group, &other, join.as_bytes()).is(200);
+    server.call("DELETE", &user, &other, b"").is(204);
+    server.call("DELETE", &user, &[("if-none-match", "*")], b"").is(404);
+}

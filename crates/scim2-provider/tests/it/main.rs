@@ -45,3 +45,4 @@ mod store_rows;
 mod support;
 mod text;
 mod vendors;
+mod visible;

@@ -1,0 +1,96 @@
+//! What must hold of a resource before anything is done with it.
+
+use scim2_core::bind::BoundFilter;
+use scim2_core::etag::EntityTags;
+use scim2_core::syntax::Filter;
+use scim2_core::{Error, ResourceType};
+
+use crate::auth::Authenticator;
+use crate::provider::{Exchange, ServiceProvider};
+use crate::store::{Load, Store, Stored};
+
+/// Which resources a request may touch, and in which versions.
+pub(crate) struct Condition {
+    /// What the client may see; everything without it.
+    visible: Option<BoundFilter>,
+    /// The versions that it may change.
+    if_match: Option<EntityTags>,
+    /// The versions that it must not change (RFC 9110 §13.1.2).
+    if_none_match: Option<EntityTags>,
+}
+
+impl Condition {
+    /// Refuses a resource: 404 for what is not to be seen, then 412 for another version (ruling
+    /// H11).
+    pub(crate) fn check(&self, ty: &ResourceType, before: &Stored) -> Result<(), Error> {
+        if self.visible.as_ref().is_some_and(|visible| !visible.matches(&before.document(ty))) {
+            return Err(Error::not_found("there is no such resource"));
+        }
+        let lists = |tags: &EntityTags| tags.matches(&before.version);
+        if self.if_match.as_ref().is_some_and(|tags| !lists(tags))
+            || self.if_none_match.as_ref().is_some_and(lists)
+        {
+            return Err(Error::precondition_failed());
+        }
+        Ok(())
+    }
+
+    /// What a store can check by itself.
+    pub(crate) fn if_match(&self) -> Option<&EntityTags> {
+        self.if_match.as_ref()
+    }
+
+    /// Whether the resource must be read for more than its version.
+    pub(crate) fn needs_reading(&self) -> bool {
+        self.visible.is_some() || self.if_none_match.is_some()
+    }
+
+    /// How much must be read, where this much is wanted anyway.
+    pub(crate) fn load(&self, wanted: Load) -> Load {
+        let looks_at = |name| self.visible.as_ref().is_some_and(|filter| filter.mentions(name));
+        if looks_at("members") || looks_at("groups") { Load::Full } else { wanted }
+    }
+}
+
+impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
+    /// The condition of a read: its headers decide between 200 and 304, and refuse nothing.
+    pub(crate) fn read_condition(
+        &self,
+        cx: &Exchange<'_>,
+        ty: &ResourceType,
+    ) -> Result<Condition, Error> {
+        let visible = self.visible(cx, ty)?.map(|(_, visible)| visible);
+        Ok(Condition { visible, if_match: None, if_none_match: None })
+    }
+
+    /// The condition of a write with these versions in `If-Match`.
+    pub(crate) fn write_condition(
+        &self,
+        cx: &Exchange<'_>,
+        ty: &ResourceType,
+        if_match: Option<EntityTags>,
+    ) -> Result<Condition, Error> {
+        let read = self.read_condition(cx, ty)?;
+        Ok(Condition { if_match, if_none_match: cx.if_none_match.clone(), ..read })
+    }
+
+    /// What the client may see of a type, as it was said and as it is meant.
+    ///
+    /// # Errors
+    /// 500 when the authenticator's filter does not fit the type: then nothing may be seen.
+    pub(crate) fn visible(
+        &self,
+        cx: &Exchange<'_>,
+        ty: &ResourceType,
+    ) -> Result<Option<(Filter, BoundFilter)>, Error> {
+        let Some(filter) = self.authenticator.visible(cx.principal, ty) else { return Ok(None) };
+        match self.bind(cx, ty, &filter) {
+            Ok(bound) => Ok(Some((filter, bound))),
+            Err(error) => {
+                let resource_type = ty.name();
+                tracing::error!(%error, resource_type, "the authenticator's filter has no meaning");
+                Err(Error::internal())
+            }
+        }
+    }
+}
