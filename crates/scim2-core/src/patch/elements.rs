@@ -236,10 +236,13 @@ pub(super) fn keep_one_primary(
     }
 }
 
-/// How many bytes of text are in a value, names left aside.
+/// How many bytes of text are in a value, names left aside. A text that is not ASCII has a
+/// comparison key of its own to be made, which is as dear as many times its length.
 pub(super) fn text_len(value: &Value) -> usize {
+    const KEY: usize = 8;
     match value {
-        Value::String(text) => text.len(),
+        Value::String(text) if text.is_ascii() => text.len(),
+        Value::String(text) => text.len() * KEY,
         Value::Array(elements) => elements.iter().map(text_len).sum(),
         Value::Object(members) => members.values().map(text_len).sum(),
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
