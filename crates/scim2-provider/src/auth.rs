@@ -1,8 +1,28 @@
-//! Who asks, and for which tenant.
+//! Who asks, for which tenant, and what they may do.
+//!
+//! # What only the host can see to
+//!
+//! - **TLS.** Tokens and personal data must not travel in the clear: what stands in front of the
+//!   service provider must speak TLS 1.2 or later and check names as RFC 6125 says (RFC 7644 §7.2).
+//!   The adapter of this library does not speak it.
+//! - **Where tokens come from.** What RFC 7521 §8 says of OAuth tokens holds for those that are sent
+//!   here: they can be stolen, sent again, and used where they were not meant to be (RFC 7644 §2.1,
+//!   §7.3). An [`Authenticator`] for OAuth checks issuer, audience and expiry, and one that is told
+//!   how a token came about refuses those that were issued on weak or no authentication, but for
+//!   requests that are made once (RFC 7644 §2).
+//! - **Passwords.** There is no authenticator for HTTP Basic. Whoever writes one combines it with
+//!   another factor, such as mutual TLS (RFC 7644 §2).
+//! - **Lifetime.** [`generate_token`] makes tokens of 256 random bits; how long they are good is
+//!   what [`BearerToken::expires`] says, and without it they do not expire (RFC 7644 §7.4).
+//! - **Guessing.** Tokens of that size cannot be guessed. Where an authenticator checks something
+//!   weaker, it slows down those who try by [`AuthError::TooManyAttempts`] (RFC 7644 §7.7).
+
+mod permissions;
 
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,6 +36,7 @@ use scim2_core::syntax::Filter;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
+pub use self::permissions::Permissions;
 use crate::clock::{Clock, SystemClock};
 use crate::scope::Scope;
 
@@ -30,16 +51,17 @@ pub trait Authenticator: Send + Sync + 'static {
     /// Tells who sends the request.
     ///
     /// # Errors
-    /// When nobody can be made out. The client is then answered 401, or 503.
+    /// When nobody can be made out. The client is then answered 401, 429 or 503.
     fn authenticate(
         &self,
         parts: &Parts,
     ) -> impl Future<Output = Result<Principal, AuthError>> + Send;
 
-    /// Whether this principal may do this. Called for every operation on resources, after the
-    /// route is known and before the store is asked; false is answered 403.
-    fn authorize(&self, _: &Principal, _: &Action<'_>) -> bool {
-        true
+    /// Whether this principal may do this: by default, if its permissions say so. Called for every
+    /// operation on resources, those of a bulk request included, after the route is known and
+    /// before the store is asked; false is answered 403.
+    fn authorize(&self, principal: &Principal, action: &Action<'_>) -> bool {
+        principal.permissions.allow(action)
     }
 
     /// Which resources of a type this principal may see and touch; all of them without a filter.
@@ -74,13 +96,21 @@ pub struct Principal {
     pub scope: Scope,
     /// What to call it in logs: a name, never a secret.
     pub name: Box<str>,
+    /// What it may do.
+    pub permissions: Permissions,
 }
 
 impl Principal {
-    /// A client of this name that works in this scope.
+    /// A client of this name that works in this scope, and may do everything there.
     #[must_use]
     pub fn new(name: &str, scope: Scope) -> Self {
-        Self { scope, name: name.into() }
+        Self { scope, name: name.into(), permissions: Permissions::all() }
+    }
+
+    /// The same client, allowed no more than this.
+    #[must_use]
+    pub fn with_permissions(self, permissions: Permissions) -> Self {
+        Self { permissions, ..self }
     }
 }
 
@@ -113,6 +143,10 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Create, Self::Read, Self::Query, Self::Replace, Self::Patch, Self::Delete];
+
     /// The verb as logs name it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -140,6 +174,12 @@ pub enum AuthError {
     /// Credentials cannot be checked now.
     #[error("credentials cannot be checked now")]
     Unavailable,
+    /// Whoever sends this has tried too often (RFC 7644 §7.7).
+    #[error("there were too many attempts, try again later")]
+    TooManyAttempts {
+        /// When the next attempt will be looked at.
+        retry_after: Duration,
+    },
 }
 
 /// Fixed bearer tokens (RFC 6750), several at once, so that one can be exchanged without a gap.
@@ -243,6 +283,12 @@ impl BearerToken {
             return Err(TokenError::Unusable);
         }
         Ok(Self { hash: hash(text), principal: Principal::new(name, scope), expires: None })
+    }
+
+    /// The same token, allowed no more than this.
+    #[must_use]
+    pub fn permissions(self, permissions: Permissions) -> Self {
+        Self { principal: self.principal.with_permissions(permissions), ..self }
     }
 
     /// The same token, accepted only before this time.

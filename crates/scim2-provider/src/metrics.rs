@@ -107,6 +107,7 @@ mod on {
             AuthError::Missing => "missing",
             AuthError::Invalid => "invalid",
             AuthError::Unavailable => "unavailable",
+            AuthError::TooManyAttempts { .. } => "too_many_attempts",
         };
         counter!(AUTH_FAILURES, "reason" => reason).increment(1);
     }

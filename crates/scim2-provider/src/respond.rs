@@ -124,8 +124,13 @@ impl Failure {
     }
 
     pub(crate) fn unauthenticated(error: &AuthError, challenge: &str) -> Self {
-        if *error == AuthError::Unavailable {
-            return Self::unavailable(None);
+        match error {
+            AuthError::Unavailable => return Self::unavailable(None),
+            AuthError::TooManyAttempts { retry_after } => {
+                let error = Error::new(StatusCode::TOO_MANY_REQUESTS).detail(error);
+                return Self::from(error).retry_after(*retry_after);
+            }
+            AuthError::Missing | AuthError::Invalid => {}
         }
         let failure = Self::from(Error::new(StatusCode::UNAUTHORIZED).detail(error));
         failure.header(WWW_AUTHENTICATE, challenge)

@@ -11,6 +11,7 @@
 
 mod audit;
 mod auth;
+mod auth_rows;
 mod bad_input;
 mod bulk;
 mod bulk_law;
