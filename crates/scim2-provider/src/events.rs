@@ -3,6 +3,7 @@
 mod delivery;
 mod hook;
 mod outbox;
+pub mod set;
 
 use chrono::{DateTime, Utc};
 use scim2_core::change::{ChangeSet, Member, MemberDelta};

@@ -41,6 +41,7 @@ mod rows;
 mod rules;
 mod sec_rows;
 mod security;
+mod security_events;
 mod store;
 mod store_rows;
 mod support;
