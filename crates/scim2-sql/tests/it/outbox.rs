@@ -1,11 +1,18 @@
 //! Events: each with its change, both or neither, until everybody has them.
 
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
 use scim2_core::change::{Member, MemberDelta};
 use scim2_core::resource::ResourceId;
 use scim2_core::{Error, ResourceType};
-use scim2_provider::events::{Cascade, ChangeEvent, ChangeRecord, Outbox};
+use scim2_provider::auth::{BearerToken, BearerTokens};
+use scim2_provider::events::{
+    Cascade, ChangeEvent, ChangeRecord, Outbox, Subscriber, SubscriberError,
+};
 use scim2_provider::store::{Load, StoreError, Stored, Write};
-use scim2_provider::{MemoryStore, ProvisioningDomain, Scope, Store};
+use scim2_provider::{MemoryStore, ProvisioningDomain, Scope, ServiceProvider, Store};
 use scim2_sql::SqliteStore;
 use serde_json::{Value, json};
 
@@ -203,4 +210,98 @@ fn what_was_not_acknowledged_is_there_after_opening_again() {
     drop(store);
     let store = SqliteStore::open(directory.path().join("scim.db")).unwrap();
     assert_eq!(runtime.block_on(pending(&store, "one")), events[1..]);
+}
+
+/// Notes whom it was told of, and fails as long as it is told to.
+struct Sessions {
+    ended: Arc<Mutex<Vec<String>>>,
+    down: bool,
+}
+
+impl Subscriber for Sessions {
+    fn name(&self) -> &str {
+        "sessions"
+    }
+
+    async fn receive(&self, event: &ChangeEvent) -> Result<(), SubscriberError> {
+        if self.down {
+            return Err("the session server is down".into());
+        }
+        if event.is_deactivation() {
+            self.ended.lock().unwrap().push(event.id.as_str().to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// A service provider over the store in a file, as a process would start it.
+fn start(path: &Path, sessions: Sessions) -> ServiceProvider<SqliteStore, BearerTokens> {
+    let token = BearerToken::new("entra", &"t0ken".into(), tenant("acme")).unwrap();
+    ServiceProvider::builder(SqliteStore::open(path).unwrap())
+        .base_url(url::Url::parse("https://example.com/scim/v2").unwrap())
+        .authenticator(BearerTokens::new([token]))
+        .subscriber(sessions)
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn sec_15_a_deactivation_is_told_even_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("scim.db");
+    let ended = Arc::new(Mutex::new(Vec::new()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let sessions = |down| Sessions { ended: Arc::clone(&ended), down };
+    let provider = start(&path, sessions(true));
+    let id = runtime.block_on(async {
+        let send = async |method: &str, path: &str, body: Value| {
+            let request = http::Request::builder()
+                .method(method)
+                .uri(path)
+                .header("authorization", "Bearer t0ken")
+                .body(body.to_string().into())
+                .unwrap();
+            let response = provider.handle(request).await;
+            assert!(response.status().is_success(), "{response:?}");
+            serde_json::from_slice::<Value>(response.body()).unwrap()
+        };
+        let schemas = ["urn:ietf:params:scim:schemas:core:2.0:User"];
+        let body = json!({"schemas": schemas, "userName": "babs"});
+        let id = send("POST", "/Users", body).await["id"].as_str().unwrap().to_owned();
+        let operations = json!([{"op": "replace", "path": "active", "value": false}]);
+        let schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"];
+        let body = json!({"schemas": schemas, "Operations": operations});
+        send("PATCH", &format!("/Users/{id}"), body).await;
+        // Nobody is there to be told.
+        until(provider.deliver_events(|_| tokio::task::yield_now()), 100).await;
+        id
+    });
+    drop(provider);
+    assert!(ended.lock().unwrap().is_empty());
+    let provider = start(&path, sessions(false));
+    runtime.block_on(async {
+        let deliver = provider.deliver_events(|_| std::future::pending());
+        tokio::select! {
+            () = deliver => {}
+            () = told(&ended) => {}
+            // Not how long it takes, but when to give it up.
+            () = tokio::time::sleep(Duration::from_secs(60)) => {}
+        }
+    });
+    assert_eq!(*ended.lock().unwrap(), [id]);
+}
+
+/// Lets a future go on for a while.
+async fn until(future: impl Future<Output = ()>, steps: u32) {
+    tokio::select! {
+        () = future => {}
+        () = async { for _ in 0..steps { tokio::task::yield_now().await } } => {}
+    }
+}
+
+/// Waits until somebody was told.
+async fn told(ended: &Mutex<Vec<String>>) {
+    while ended.lock().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
 }
