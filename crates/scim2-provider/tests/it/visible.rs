@@ -152,6 +152,22 @@ fn q27_members_change_in_groups_that_are_seen_alone() {
 }
 
 #[test]
+fn q27_a_bulk_request_sees_no_more() {
+    let directory = Directory::new();
+    let ids = people(&directory);
+    let operation = |id: &String| json!({"method": "DELETE", "path": format!("/Users/{id}")});
+    let bulk = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+        "Operations": ids.iter().map(operation).collect::<Vec<_>>(),
+    });
+    let (status, body) = directory.call("contractors", "POST", "/Bulk", &bulk);
+    assert_eq!(status, 200, "{body}");
+    let statuses = body["Operations"].as_array().unwrap().iter().map(|op| op["status"].as_str());
+    assert_eq!(statuses.flatten().collect::<Vec<_>>(), ["404", "204", "204", "404"]);
+    assert_eq!(directory.list("everything", "/Users").1, ["a", "d"]);
+}
+
+#[test]
 fn q27_a_filter_without_a_meaning_shows_nothing() {
     let directory = Directory::new();
     let ids = people(&directory);
