@@ -17,6 +17,8 @@
 //! # Ok(()) }
 //! ```
 //!
+//! [`store::check`] does the same for a [`Store`](scim2_provider::Store), without a protocol.
+//!
 //! `vectors/` holds the filters, paths and examples of RFC 7643 and RFC 7644, and cases from the
 //! tests of other SCIM implementations, as plain JSON. [`vectors`] runs files of these formats
 //! against the parser, the evaluator and the PATCH engine of this library, so that any suite that
@@ -30,6 +32,7 @@
 //! # Ok::<(), vectors::VectorError>(())
 //! ```
 
+pub mod store;
 mod suite;
 pub mod vectors;
 

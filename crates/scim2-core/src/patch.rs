@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use http::StatusCode;
 use scim2_syntax::{AttrPath, PatchPath, SchemaUri};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use self::elements::Index;
 use self::select::Selected;
@@ -357,11 +357,15 @@ impl<'a> Patch<'a> {
 
     /// A whole extension is like a complex attribute (ruling P06), except that `{}` gives it
     /// nothing and takes nothing from it.
+    ///
+    /// `schemas` in it that names the extension alone says what the path says. scim2-client and
+    /// scim2-tester send it, for whom an extension is a resource like any other.
     fn apply_to_extension(&mut self, extension: &Extension, action: Action) -> Result<(), Error> {
         let uri = extension.schema.id.as_str();
         match action {
             Action::Write(kind, Value::Object(attributes)) => attributes
                 .into_iter()
+                .filter(|(key, value)| !(key == "schemas" && *value == json!([uri])))
                 .try_for_each(|(key, value)| self.apply_key(Some(extension), &key, kind, value)),
             Action::Write(kind, Value::Array(mut elements))
                 if elements.len() == 1 && self.engine.policy.values.unwrap_single_element_array =>

@@ -4,5 +4,6 @@
 
 mod captures;
 mod endpoint;
+mod store;
 mod support;
 mod vectors;

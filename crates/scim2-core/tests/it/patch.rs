@@ -402,6 +402,11 @@ fn p06_extension_urn_as_path_is_like_a_complex_attribute() {
             .is(&format!("/{ENTERPRISE}/department"), json!("Tours"));
         user.refuses(op, ENTERPRISE, json!("x"), "invalidValue");
     }
+    // scim2-client repeats the extension's URN inside it.
+    let repeated = json!({"schemas": [ENTERPRISE], "department": "Sales"});
+    user.replace(ENTERPRISE, repeated)
+        .is(&format!("/{ENTERPRISE}"), json!({"department": "Sales", "costCenter": "7"}));
+    user.refuses("add", ENTERPRISE, json!({"schemas": [USER]}), "invalidValue");
     user.replace(ENTERPRISE, json!({"department": null}))
         .is(&format!("/{ENTERPRISE}"), json!({"costCenter": "7"}));
     let without = user.remove(ENTERPRISE);
