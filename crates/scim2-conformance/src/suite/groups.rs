@@ -138,12 +138,16 @@ async fn rename(session: &mut Session<'_>) -> Verdict {
     let [a, b, _] = three(session).await?;
     let group = session.new_group(&[&a, &b]).await?;
     let path = format!("{}/{}", session.groups()?, group.id()?);
-    let name = session.name();
-    let operations = json!([{"op": "replace", "path": "displayName", "value": name}]);
-    session.patch(&path, &operations).await?.is(&[200, 204])?;
-    let read = session.get(path).await?;
-    read.has("/displayName", &json!(name))?;
-    has_members(&read, &[&a, &b])
+    // Whether or not the members are to be shown in the answer.
+    for asked in [path.clone(), with_query(&path, &[("excludedAttributes", "members")])] {
+        let name = session.name();
+        let operations = json!([{"op": "replace", "path": "displayName", "value": name}]);
+        session.patch(&asked, &operations).await?.is(&[200, 204])?;
+        let read = session.get(path.as_str()).await?;
+        read.has("/displayName", &json!(name))?;
+        has_members(&read, &[&a, &b])?;
+    }
+    Ok(())
 }
 
 async fn put(session: &mut Session<'_>) -> Verdict {

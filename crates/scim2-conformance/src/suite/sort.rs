@@ -25,7 +25,7 @@ async fn order(session: &mut Session<'_>, parameters: &[(&str, &str)], expected:
 
 async fn ascending(session: &mut Session<'_>) -> Verdict {
     order(session, &[("sortBy", "name.familyName")], "abcde").await?;
-    order(session, &[("sortBy", "userName"), ("sortOrder", "ascending")], "abcde").await
+    order(session, &[("sortBy", "name.givenName"), ("sortOrder", "ascending")], "edcba").await
 }
 
 async fn descending(session: &mut Session<'_>) -> Verdict {

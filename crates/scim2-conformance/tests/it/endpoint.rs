@@ -101,10 +101,11 @@ async fn an_endpoint_that_is_not_there_fails_and_nothing_panics() {
 async fn credentials_are_not_in_the_report() {
     let base = support::base();
     let provider = support::provider(MemoryStore::default(), Dialect::Strict, &base);
-    let transport = support::altered(provider, |_, mut response| {
+    let teapot = |_: &_, mut response: http::Response<_>| {
         *response.status_mut() = http::StatusCode::IM_A_TEAPOT;
         response
-    });
+    };
+    let transport = support::altered(provider, |request| request, teapot);
     let report = run(&transport, &support::options(&base, Dialect::Strict)).await;
     assert!(!report.is_success());
     assert!(!report.to_json().to_string().contains(support::TOKEN));

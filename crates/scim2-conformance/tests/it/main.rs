@@ -4,6 +4,8 @@
 
 mod captures;
 mod endpoint;
+mod faulty_store;
+mod mutants;
 mod store;
 mod support;
 mod vectors;

@@ -73,18 +73,18 @@ pub(crate) fn in_process<S: Store>(provider: Provider<S>) -> impl Transport {
     })
 }
 
-/// The same, with an answer to each request that is made of the provider's.
+/// The same, with something done to each request, and to the answer to it.
 pub(crate) fn altered<S: Store>(
     provider: Provider<S>,
-    alter: impl Fn(&Request<Bytes>, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
+    before: fn(Request<Bytes>) -> Request<Bytes>,
+    after: fn(&Request<Bytes>, Response<Bytes>) -> Response<Bytes>,
 ) -> impl Transport {
     let provider = Arc::new(provider);
-    let alter = Arc::new(alter);
     InProcess::new(move |request: Request<Bytes>| {
-        let (provider, alter) = (provider.clone(), alter.clone());
+        let provider = provider.clone();
         async move {
-            let response = provider.handle(request.clone()).await;
-            alter(&request, response)
+            let response = provider.handle(before(request.clone())).await;
+            after(&request, response)
         }
     })
 }
