@@ -1,10 +1,12 @@
-//! The tasks of this workspace: `cargo xtask test`, `cargo xtask requirements`, `cargo xtask marks`.
+//! The tasks of this workspace: `cargo xtask test`, `cargo xtask requirements`, `cargo xtask load`,
+//! `cargo xtask marks`, `cargo xtask conformance`.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
+mod conformance;
 mod requirements;
 
 const USAGE: &str = "\
@@ -15,6 +17,8 @@ usage: cargo xtask TASK
                         (--quick leaves those out)
   requirements FILE...  coverage of tables of requirements, and of rulings, by the tests'
                         names: per area, and the rows that no test names
+  conformance           the test suites of others against `scim serve`: scim2-tester, scim-sanity
+                        and Microsoft's Postman collection; fails on what is not explained
   load [--test]         requests over sockets, beside a bare handler that answers the same bytes
   marks                 the costs that are promised, beside what they are measured against";
 
@@ -25,6 +29,7 @@ fn main() -> ExitCode {
         ["test"] => test(Extent::Full),
         ["test", "--quick"] => test(Extent::Quick),
         ["requirements", files @ ..] if !files.is_empty() => requirements::report(&root(), files),
+        ["conformance"] => conformance::conformance(&root()),
         ["load", options @ ..] => load(&root(), options),
         ["marks"] => marks(&root()),
         _ => Err(USAGE.to_owned()),

@@ -87,7 +87,8 @@ impl Demo {
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let operations = Operations::default();
         let endpoint =
-            Endpoint::open(&folder, Profile::Aws, anywhere, None, &token, &operations).await?;
+            Endpoint::open(&folder, Profile::Aws.into(), anywhere, None, &token, &operations)
+                .await?;
         let url = endpoint.url.clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(endpoint.serve(async {

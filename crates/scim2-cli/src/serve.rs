@@ -12,7 +12,7 @@ use scim2_core::rules::{EndpointRules, NoRules};
 use scim2_core::secret::Secret;
 use scim2_core::{Catalog, Policy};
 use scim2_provider::auth::{BearerToken, BearerTokens, generate_token};
-use scim2_provider::{Scope, ServiceProvider, TenantId};
+use scim2_provider::{Offer, Scope, ServiceProvider, TenantId};
 use scim2_sql::SqliteStore;
 use tokio::net::TcpListener;
 use url::Url;
@@ -48,6 +48,10 @@ pub(crate) struct Serve {
     /// The bearer token that clients must send. Without it one is made and printed.
     #[arg(long, value_name = "TOKEN", env = "SCIM_TOKEN", hide_env_values = true)]
     token: Option<Token>,
+    /// Also serve the resource type that the Go suite scim2/test-suite looks for, at
+    /// `/TestResources`.
+    #[arg(long)]
+    with_test_resource: bool,
     #[command(flatten)]
     operations: Operations,
 }
@@ -66,27 +70,36 @@ pub(crate) enum Profile {
     Aws,
 }
 
-impl Profile {
-    fn policy(self) -> Policy {
-        match self {
-            Self::Strict => Policy::strict(),
-            Self::Entra => scim2_vendor::entra::policy(),
-            Self::Aws => scim2_vendor::aws::policy(),
-        }
-    }
+/// What a profile stands for.
+pub(crate) struct Offered {
+    catalog: Catalog,
+    policy: Policy,
+    rules: Arc<dyn EndpointRules>,
+    /// The store keeps hashes of passwords, so that they can be changed; AWS takes none.
+    change_password: Offer,
+}
 
-    fn catalog(self) -> Catalog {
-        match self {
-            Self::Strict | Self::Entra => Catalog::standard(),
-            Self::Aws => scim2_vendor::aws::catalog(),
-        }
-    }
-
-    fn rules(self) -> Arc<dyn EndpointRules> {
-        match self {
-            Self::Strict => Arc::new(NoRules),
-            Self::Entra => Arc::new(scim2_vendor::entra::Rules),
-            Self::Aws => Arc::new(scim2_vendor::aws::Rules::default()),
+impl From<Profile> for Offered {
+    fn from(profile: Profile) -> Self {
+        match profile {
+            Profile::Strict => Self {
+                catalog: Catalog::standard(),
+                policy: Policy::strict(),
+                rules: Arc::new(NoRules),
+                change_password: Offer::Yes,
+            },
+            Profile::Entra => Self {
+                catalog: Catalog::standard(),
+                policy: scim2_vendor::entra::policy(),
+                rules: Arc::new(scim2_vendor::entra::Rules),
+                change_password: Offer::Yes,
+            },
+            Profile::Aws => Self {
+                catalog: scim2_vendor::aws::catalog(),
+                policy: scim2_vendor::aws::policy(),
+                rules: Arc::new(scim2_vendor::aws::Rules::default()),
+                change_password: Offer::No,
+            },
         }
     }
 }
@@ -104,10 +117,17 @@ impl Serve {
             Some(token) => (token.clone(), false),
             None => (generate_token().map_err(|error| Failure::because("token", &error))?, true),
         };
+        let mut offered = Offered::from(self.profile);
+        if self.with_test_resource {
+            offered
+                .catalog
+                .register(scim2_conformance::test_resource())
+                .map_err(|error| Failure::because("resource types", &error))?;
+        }
         let metrics = self.operations.measure().await?;
         let endpoint = Endpoint::open(
             &self.data,
-            self.profile,
+            offered,
             self.listen,
             self.base_url.clone(),
             &token,
@@ -145,7 +165,7 @@ impl Endpoint {
     /// address that is listened on.
     pub(crate) async fn open(
         folder: &Path,
-        profile: Profile,
+        offered: Offered,
         listen: SocketAddr,
         base_url: Option<Url>,
         token: &Secret,
@@ -153,7 +173,7 @@ impl Endpoint {
     ) -> Result<Self, Failure> {
         let database = folder.join(DATABASE);
         let store = SqliteStore::builder()
-            .reindex(profile.catalog())
+            .reindex(offered.catalog.clone())
             .open(&database)
             .map_err(|error| Failure::because(database.display(), &error))?;
         let listener = TcpListener::bind(listen)
@@ -169,13 +189,15 @@ impl Endpoint {
         let tenant = TenantId::new(TENANT).map_err(|error| Failure::because("tenant", &error))?;
         let token = BearerToken::new("client", token, Scope::tenant(tenant))
             .map_err(|error| Failure::because("token", &error))?;
+        let mut config = operations.provider();
+        config.change_password = offered.change_password;
         let provider = ServiceProvider::builder(store)
             .base_url(url.clone())
             .authenticator(BearerTokens::new([token]))
-            .catalog(profile.catalog())
-            .policy(profile.policy())
-            .rules(profile.rules())
-            .config(operations.provider())
+            .catalog(offered.catalog)
+            .policy(offered.policy)
+            .rules(offered.rules)
+            .config(config)
             .build()
             .map_err(|error| Failure::because("endpoint", &error))?;
         let provider = Arc::new(provider);

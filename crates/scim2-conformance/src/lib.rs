@@ -34,8 +34,10 @@
 
 pub mod store;
 mod suite;
+mod test_resource;
 pub mod vectors;
 
 pub use suite::{
     Check, CheckReport, Exchange, Group, Options, Outcome, Report, UnknownGroup, checks, run,
 };
+pub use test_resource::test_resource;

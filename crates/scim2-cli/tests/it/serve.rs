@@ -156,3 +156,33 @@ fn it_ends_in_order_when_it_is_asked_to() {
     assert!(asked.unwrap().success());
     assert!(server.child.wait().unwrap().success());
 }
+
+#[test]
+fn the_test_resource_is_served_on_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::with(folder.path(), &["--with-test-resource"]);
+    let body = r#"{"schemas": ["urn:ietf:params:scim:schemas:test:2.0:TestResource",
+        "urn:ietf:params:scim:schemas:extension:test:2.0:TestResource"],
+        "identifier": "one", "writeOnlyAttr": "hidden",
+        "urn:ietf:params:scim:schemas:extension:test:2.0:TestResource": {"extRequired": "x"}}"#;
+    let (status, created) = server.call("POST", "/TestResources", body);
+    assert_eq!(status, "HTTP/1.1 201 Created", "{created}");
+    assert!(!created.contains("hidden"), "{created}");
+    let (status, _) =
+        server.call("POST", "/TestResources", r#"{"schemas": [], "identifier": "x"}"#);
+    assert_eq!(status, "HTTP/1.1 400 Bad Request");
+}
+
+#[test]
+fn a_password_can_be_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), "strict");
+    let (_, created) = server.call("POST", "/Users", BARBARA);
+    let created: serde_json::Value = serde_json::from_str(&created).unwrap();
+    let body = r#"{"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{"op": "replace", "path": "password", "value": "t0p-s3cret"}]}"#;
+    let path = format!("/Users/{}", created["id"].as_str().unwrap());
+    let (status, answer) = server.call("PATCH", &path, body);
+    assert_eq!(status, "HTTP/1.1 200 OK", "{answer}");
+    assert!(!answer.contains("t0p-s3cret"), "{answer}");
+}
