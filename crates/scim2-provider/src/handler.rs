@@ -132,7 +132,8 @@ use crate::store::{Load, Page, Position, Query, StoreError};
 /// - **Secrets.** `password` is there in what is written if a client sent one, and means no change
 ///   where it is not. What a handler returns of it goes nowhere.
 /// - **References.** `members` and `groups` show the same memberships. A deleted user is a member of
-///   nothing.
+///   nothing; what [hooks](crate::events::ChangeHook) are asked about that is what the user's
+///   `groups` say.
 ///
 /// Implementors write plain `async fn`.
 ///
@@ -219,6 +220,14 @@ pub trait Handler<R: TypedResource>: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Membership<R>, HandlerError>> + Send {
         async { Ok(Membership::NotOffered) }
     }
+
+    /// Whether the tables can be used now. Health checks ask this.
+    ///
+    /// # Errors
+    /// When they cannot.
+    fn ready(&self) -> impl Future<Output = Result<(), HandlerError>> + Send {
+        async { Ok(()) }
+    }
 }
 
 impl<R: TypedResource, H: Handler<R>> Handler<R> for Arc<H> {
@@ -274,6 +283,10 @@ impl<R: TypedResource, H: Handler<R>> Handler<R> for Arc<H> {
         delta: &MemberDelta,
     ) -> impl Future<Output = Result<Membership<R>, HandlerError>> + Send {
         H::change_members(self, scope, id, expected, delta)
+    }
+
+    fn ready(&self) -> impl Future<Output = Result<(), HandlerError>> + Send {
+        H::ready(self)
     }
 }
 

@@ -5,15 +5,17 @@ use std::marker::PhantomData;
 use scim2_core::change::MemberDelta;
 use scim2_core::etag::EntityTags;
 use scim2_core::resource::ResourceId;
-use scim2_core::{Resource, ResourceType, TypedResource};
+use scim2_core::{Group, Resource, ResourceType, TypedResource};
+use serde_json::Value;
 
 use super::document::{self, Document};
 use super::{Found, Handler, HandlerError, Handlers, Membership, Record};
-use crate::events::{Cascade, ChangeRecord};
+use crate::events::{Affected, Cascade, ChangeRecord};
 use crate::in_memory::page_in_memory;
 use crate::scope::Scope;
 use crate::store::{
     Change, Check, Load, Page, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
+    has_groups,
 };
 
 /// The store of one resource type that a handler keeps.
@@ -183,9 +185,11 @@ impl<R: TypedResource, H: Handler<R>> Store for Adapter<R, H> {
         mut check: Check<'_>,
     ) -> Result<(), StoreError> {
         for _ in 0..Handlers::MAX_ATTEMPTS {
+            // A user's groups say whose member it ceases to be.
+            let load = if has_groups(ty) { Load::Full } else { load };
             let before = self.find(scope, ty, id, load).await?;
             let before = before.ok_or(StoreError::NotFound)?;
-            check(&before, &Cascade::default()).map_err(StoreError::Refused)?;
+            check(&before, &cascade(ty, &before)).map_err(StoreError::Refused)?;
             match self.handler.delete(scope, id, &before.version).await {
                 Ok(()) => return Ok(()),
                 Err(HandlerError::Conflict) => {}
@@ -194,6 +198,21 @@ impl<R: TypedResource, H: Handler<R>> Store for Adapter<R, H> {
         }
         Err(StoreError::Conflict)
     }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        Ok(self.handler.ready().await?)
+    }
+}
+
+/// What a deletion changes in other resources, as far as the resource itself tells: the groups
+/// that it is directly in.
+fn cascade(ty: &ResourceType, before: &Stored) -> Cascade {
+    let groups = before.resource.get("groups").filter(|_| has_groups(ty));
+    let text = |group: &'_ Value, name: &str| group.get(name)?.as_str().map(str::to_owned);
+    let direct = |group: &&Value| text(group, "type").is_none_or(|kind| kind == "direct");
+    let groups = groups.and_then(Value::as_array).into_iter().flatten().filter(direct);
+    let ids = groups.filter_map(|group| text(group, "value"));
+    Cascade::new(ids.map(|id| Affected::group(Group::RESOURCE_TYPE, id.into())).collect())
 }
 
 /// The record of the resource that was asked for, and of no other.

@@ -5,16 +5,18 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::DateTime;
+use http::StatusCode;
 use scim2_core::etag::Version;
 use scim2_core::resource::ResourceId;
 use scim2_core::{Catalog, Error, Group, ResourceType, Schema, TypedResource, User};
+use scim2_provider::events::{Becomes, ChangeHook, ProposedChange};
 use scim2_provider::handler::{Found, Handler, HandlerError, Record, Revision};
 use scim2_provider::store::{Load, Query, StoreError};
-use scim2_provider::{DynStore, Handlers, MemoryStore, Scope};
+use scim2_provider::{DynStore, Handlers, MemoryStore, Scope, Store};
 use serde_json::{Value, json};
 
 use crate::directory::{Directory, Members, Queries};
-use crate::support::{Server, Setup, TOKEN_B, USER, clock, user};
+use crate::support::{Server, Setup, TOKEN_B, USER, block_on, clock, user};
 
 fn server(queries: Queries, members: Members) -> Server<Handlers> {
     let clock = clock();
@@ -172,7 +174,7 @@ fn a_handler_that_gives_more_than_the_page_shows_nobody() {
 }
 
 #[test]
-fn an_id_that_a_url_cannot_have_is_a_fault_of_the_handler() {
+fn w14_an_id_that_no_client_could_use_is_a_fault_of_the_handler() {
     for id in ["", "a/b", "bulkId:1", ".search", "..", "a\nb"] {
         struct Ids(&'static str);
         impl Handler<User> for Ids {
@@ -425,4 +427,72 @@ fn a_hashed_revision_changes_with_the_content_alone() {
     let later = at + chrono::TimeDelta::microseconds(1);
     assert_ne!(Revision::timed(at, at).version, Revision::timed(at, later).version);
     assert_eq!(Revision::numbered(7, at, at).version.opaque(), "7");
+}
+
+#[test]
+fn sec_14_a_hook_is_asked_whose_member_a_deleted_user_ceases_to_be() {
+    struct KeepsMembers;
+    impl ChangeHook for KeepsMembers {
+        fn check(&self, change: &ProposedChange<'_>) -> Result<(), Error> {
+            match change.memberships().find(|membership| membership.becomes == Becomes::Removed) {
+                Some(lost) => {
+                    let group = lost.group.unwrap_or_default();
+                    Err(Error::new(StatusCode::FORBIDDEN)
+                        .detail(format_args!("not out of {group}")))
+                }
+                None => Ok(()),
+            }
+        }
+    }
+    let clock = clock();
+    let directory = Directory::new(Queries::Pages, Members::OneByOne, clock.clone());
+    let handlers = Handlers::default().with::<User>(directory.clone()).with::<Group>(directory);
+    let builder = Setup::default().builder(handlers, clock.clone()).hook(KeepsMembers);
+    let server = Server { provider: builder.build().unwrap(), clock };
+    let [user, free] = ["u", "v"].map(|name| server.user(name));
+    let group = server.group("g", &[&user]);
+    server.delete(&format!("/Users/{user}")).is(403).naming(&format!("not out of {group}"));
+    let remove = json!([{"op": "remove", "path": format!("members[value eq \"{user}\"]")}]);
+    server.patch(&format!("/Groups/{group}"), remove).is(403);
+    assert_eq!(server.members(&group), [user]);
+    server.delete(&format!("/Users/{free}")).is(204);
+}
+
+#[test]
+fn a_handler_that_is_not_ready_is_a_store_that_is_not() {
+    struct Asleep;
+    impl Handler<Device> for Asleep {
+        async fn get(
+            &self,
+            _: &Scope,
+            _: &ResourceId,
+            _: Load,
+        ) -> Result<Option<Record<Device>>, HandlerError> {
+            Ok(None)
+        }
+        async fn query(&self, _: &Scope, _: &Query) -> Result<Found<Device>, HandlerError> {
+            Ok(Found::Candidates(Vec::new()))
+        }
+        async fn create(&self, _: &Scope, _: Device) -> Result<Record<Device>, HandlerError> {
+            Err(HandlerError::NotFound)
+        }
+        async fn replace(
+            &self,
+            _: &Scope,
+            _: &ResourceId,
+            _: &Version,
+            _: Device,
+        ) -> Result<Record<Device>, HandlerError> {
+            Err(HandlerError::NotFound)
+        }
+        async fn delete(&self, _: &Scope, _: &ResourceId, _: &Version) -> Result<(), HandlerError> {
+            Err(HandlerError::NotFound)
+        }
+        async fn ready(&self) -> Result<(), HandlerError> {
+            Err(HandlerError::unavailable(None, "no connection"))
+        }
+    }
+    assert!(block_on(Handlers::default().with::<Device>(Devices).ready()).is_ok());
+    let handlers = Handlers::default().with::<Device>(Devices);
+    assert!(block_on(handlers.with::<Device>(Arc::new(Asleep)).ready()).is_err());
 }

@@ -22,6 +22,8 @@ enum Step {
     PatchUser(u8, Value, Match),
     PatchGroup(u8, &'static str, Vec<u8>, Match),
     Delete(Kind, u8, Match),
+    /// Creates a user and a group of it and others, and deletes something, in one request.
+    Bulk(Value, Vec<u8>, u8),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -143,6 +145,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..8_u8, operations(), members(), condition())
             .prop_map(|(id, kind, members, m)| Step::PatchGroup(id, kind, members, m)),
         2 => (kind(), 0..8_u8, condition()).prop_map(|(kind, id, m)| Step::Delete(kind, id, m)),
+        1 => (user(), members(), 0..8_u8)
+            .prop_map(|(user, members, gone)| Step::Bulk(user, members, gone)),
     ]
 }
 
@@ -228,7 +232,30 @@ impl<S: Store> Side<S> {
                 let path = format!("{}/{}", kind.endpoint(), self.id(*id));
                 vec![self.call("DELETE", &path, *condition, &Value::Null)]
             }
+            Step::Bulk(user, members, gone) => {
+                let mut members = self.members(members);
+                members.as_array_mut().unwrap().push(json!({"value": "bulkId:u"}));
+                let group = json!({"schemas": [GROUP], "displayName": "bulk", "members": members});
+                let gone = format!("/Users/{}", self.id(*gone));
+                let bulk = json!({
+                    "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+                    "Operations": [
+                        {"method": "POST", "path": "/Groups", "bulkId": "g", "data": group},
+                        {"method": "POST", "path": "/Users", "bulkId": "u", "data": user},
+                        {"method": "DELETE", "path": gone},
+                    ],
+                });
+                vec![self.call("POST", "/Bulk", Match::Nothing, &bulk)]
+            }
         };
+        if let (Step::Bulk(..), [reply]) = (step, replies.as_slice()) {
+            for result in reply.body["Operations"].as_array().into_iter().flatten() {
+                if result["status"] == "201" {
+                    let location = result["location"].as_str().unwrap();
+                    self.ids.push(location.rsplit('/').next().unwrap().to_owned());
+                }
+            }
+        }
         if let [created] = replies.as_slice()
             && created.status.as_u16() == 201
         {

@@ -101,7 +101,7 @@ impl Setup {
         Server { provider: builder.build().unwrap(), clock }
     }
 
-    fn builder<S: Store>(
+    pub(crate) fn builder<S: Store>(
         self,
         store: S,
         clock: Arc<TestClock>,
