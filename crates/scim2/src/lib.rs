@@ -18,9 +18,10 @@
 //! |---|---|---|
 //! | | `syntax` | filters, attribute paths, PATCH paths |
 //! | | `core` | resources, schemas, validation, filter meaning, PATCH, messages |
-//! | `provider` | `provider` | a service provider over any store |
-//! | `axum` | `axum` | the service provider as an axum router |
-//! | `sqlite` | `sql` | the SQLite store |
+//! | `provider` | `provider` | a service provider over any store, or over an application's own tables |
+//! | `axum` | `axum` | the service provider as an axum router, and bodies for routes by hand |
+//! | `metrics` | | counts and times of what the service provider does, for the `metrics` facade |
+//! | `sqlite` | `sql` | the SQLite store, and filters as SQL over an application's own tables |
 //! | `client` | `client` | a client over any transport |
 //! | `reqwest` | `reqwest` | the transport over reqwest and rustls |
 //! | `vendor` | `vendor` | what Entra ID, Okta and AWS IAM Identity Center send, accept, refuse |
