@@ -157,7 +157,8 @@ fn sec_09_hostile_requests_fit_a_small_stack() {
     thread.join().unwrap();
 }
 
-/// A stack in which ordinary requests just fit, so that recursion by the request shows.
+/// Twice what ordinary requests need without optimization: what goes deeper than the limits allow
+/// does not fit.
 const SMALL_STACK: usize = 256 * 1024;
 
 #[test]
