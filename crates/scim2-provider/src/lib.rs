@@ -24,9 +24,18 @@
 //! | [`Store`] | what it needs of a database; [`MemoryStore`] is one |
 //! | [`Handler`] | the same in an application's own types, over its own tables |
 //! | [`Authenticator`] | who asks, and for which tenant; [`BearerTokens`](auth::BearerTokens) is one |
+//! | [`ChangeHook`](events::ChangeHook) | may refuse a change before it is made |
+//! | [`Subscriber`](events::Subscriber) | is told of every change, even after a restart |
 //! | [`ProviderConfig`] | features and limits |
 //! | [`Policy`](scim2_core::Policy) | what is tolerated beyond the letter of the RFCs |
 //! | [`EndpointRules`](scim2_core::rules::EndpointRules) | what is demanded beyond it |
+//!
+//! # Audit
+//!
+//! Each change, and each request that is not let in or not allowed, is one record at the `tracing`
+//! target `scim.audit`: who, what, which resource, from which version to which, the names of the
+//! attributes that changed and the ids of members, and no values. It is written after the change;
+//! a [`Subscriber`](events::Subscriber) writes one that survives a crash.
 //!
 //! # Metrics
 //!

@@ -156,6 +156,17 @@ fn r44_2_05_subject_and_action_are_considered_for_each_request() {
         let resource_type = if path.starts_with("/Users") { "User" } else { "Group" };
         assert_eq!(asked, [(resource_type.to_owned(), verb)], "{method} {path}");
     }
+    // Each operation of a bulk request.
+    let operations = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+        "Operations": [
+            {"method": "POST", "path": "/Users", "bulkId": "u", "data": user("a")},
+            {"method": "DELETE", "path": "/Groups/x"},
+        ],
+    });
+    assert_eq!(send(&provider, "c", "POST", "/Bulk", operations).0, 200);
+    let asked = std::mem::take(&mut *notes.0.lock().unwrap());
+    assert_eq!(asked, [("User".to_owned(), Verb::Create), ("Group".to_owned(), Verb::Delete)]);
 }
 
 /// Knows from an outer layer how a client signed in.

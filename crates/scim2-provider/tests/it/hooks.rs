@@ -287,3 +287,56 @@ fn a_hook_that_panics_harms_nothing_but_its_change() {
     assert_eq!(server.get(&path).bytes, before);
     server.patch(&path, json!([{"op": "add", "path": "nickName", "value": "x"}])).is(200);
 }
+
+/// The statuses of the operations of a bulk request.
+fn bulk(server: &Server, operations: &Value) -> Vec<String> {
+    let body = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+        "Operations": operations,
+    });
+    let reply = server.post("/Bulk", body).is(200);
+    let results = reply.body["Operations"].as_array().unwrap();
+    results.iter().map(|result| result["status"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn sec_14_operations_of_a_bulk_request_are_decided_like_requests() {
+    let (server, protected) = protected();
+    let (root, jo) = (server.user("root"), server.user("jo"));
+    let admins = server.group("admins", &[&root]);
+    protected.add(&admins);
+    protected.add(&root);
+    let operations = json!([
+        {"method": "PATCH", "path": format!("/Groups/{admins}"), "data": {
+            "schemas": [PATCH_OP],
+            "Operations": [{"op": "add", "path": "members", "value": [{"value": jo}]}]}},
+        {"method": "POST", "path": "/Groups", "bulkId": "g", "data": {
+            "schemas": [GROUP], "displayName": "g", "members": [{"value": root}]}},
+        {"method": "DELETE", "path": format!("/Users/{root}")},
+        {"method": "DELETE", "path": format!("/Users/{jo}")},
+    ]);
+    assert_eq!(bulk(&server, &operations), ["403", "403", "403", "204"]);
+    assert_eq!(server.members(&admins), [root]);
+    assert_eq!(server.total("/Groups"), 1);
+}
+
+#[test]
+fn sec_15_a_bulk_request_switches_off_like_any_other() {
+    let deactivates = |change: &ProposedChange<'_>| {
+        if change.record.is_deactivation() { Err(forbidden()) } else { Ok(()) }
+    };
+    let (server, asked) = hooked(Policy::strict(), Box::new(deactivates));
+    let path = format!("/Users/{}", server.user("u"));
+    asked.lock().unwrap().clear();
+    let replace = json!({"op": "replace", "path": "active", "value": false});
+    let operations = json!([
+        {"method": "PATCH", "path": path,
+            "data": {"schemas": [PATCH_OP], "Operations": [replace]}},
+        {"method": "PUT", "path": path, "data": inactive("u")},
+        {"method": "POST", "path": "/Users", "bulkId": "n", "data": inactive("n")},
+        {"method": "DELETE", "path": path},
+    ]);
+    assert_eq!(bulk(&server, &operations), ["403"; 4]);
+    assert_eq!(asked.lock().unwrap().len(), 4);
+    assert_eq!(server.total("/Users"), 1);
+}
