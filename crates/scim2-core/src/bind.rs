@@ -456,7 +456,8 @@ impl ResourceType {
 
     /// What must be unique about a resource (ruling W12): for each value of an attribute with
     /// uniqueness `server` or `global`, the attribute's path with its schema's URN, and the
-    /// value's comparison key. `id` is not among them; it is the store's own.
+    /// value's comparison key. `id` is not among them; it is the store's own. `externalId` is, with
+    /// the base schema's URN, where [the type says so](Self::with_unique_external_id).
     ///
     /// ```
     /// use scim2_core::{Resource, ResourceType};
@@ -472,6 +473,11 @@ impl ResourceType {
         let mut keys = Vec::new();
         let base = resource.as_map();
         collect_unique(self.schema(), base, &mut keys);
+        let external_id = resource.external_id().filter(|text| !text.is_empty());
+        if let Some(external_id) = external_id.filter(|_| self.has_unique_external_id()) {
+            let key = key::comparison_key(true, external_id).into_owned();
+            keys.push((format!("{}:externalId", self.schema().id), key));
+        }
         for extension in self.extensions() {
             let schema = &extension.schema;
             if let Some(Value::Object(container)) = base.get(schema.id.as_str()) {

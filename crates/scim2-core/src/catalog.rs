@@ -32,6 +32,7 @@ struct Inner {
     schema: Arc<Schema>,
     extensions: Vec<Extension>,
     open: bool,
+    unique_external_id: bool,
 }
 
 /// An extension of a resource type: a schema whose attributes live under its URN.
@@ -113,6 +114,7 @@ impl ResourceType {
             schema: Arc::new(schema),
             extensions: Vec::new(),
             open: false,
+            unique_external_id: false,
         };
         Self { inner: Arc::new(inner) }
     }
@@ -141,6 +143,24 @@ impl ResourceType {
     #[must_use]
     pub fn open(self) -> Self {
         self.change(|inner| inner.open = true)
+    }
+
+    /// The same type, of which no two resources may have one `externalId` (ruling W13). RFC 7643
+    /// leaves that to provisioning clients; some service providers see to it.
+    ///
+    /// Not for tenants with provisioning domains: these name resources independently of each other,
+    /// and here the identifiers of all would be one set.
+    ///
+    /// ```
+    /// use scim2_core::{Resource, ResourceType};
+    /// let user: Resource = serde_json::from_str(r#"{"externalId": "701984"}"#)?;
+    /// assert!(ResourceType::user().unique_keys(&user).is_empty());
+    /// assert_eq!(ResourceType::user().with_unique_external_id().unique_keys(&user).len(), 1);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_unique_external_id(self) -> Self {
+        self.change(|inner| inner.unique_external_id = true)
     }
 
     /// User with the enterprise extension, at `/Users`.
@@ -189,6 +209,13 @@ impl ResourceType {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.inner.open
+    }
+
+    /// Whether `externalId` is unique; see
+    /// [`with_unique_external_id`](Self::with_unique_external_id).
+    #[must_use]
+    pub fn has_unique_external_id(&self) -> bool {
+        self.inner.unique_external_id
     }
 
     /// The extension with this URN, in any case.
@@ -334,6 +361,7 @@ impl ResourceType {
             schema: shared.schema.clone(),
             extensions: shared.extensions.clone(),
             open: shared.open,
+            unique_external_id: shared.unique_external_id,
         });
         change(&mut inner);
         Self { inner: Arc::new(inner) }

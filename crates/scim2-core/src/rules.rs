@@ -75,6 +75,26 @@ pub trait EndpointRules: fmt::Debug + Send + Sync {
         Ok(())
     }
 
+    /// Refuses POST to `.search` as a whole, where queries are for GET alone.
+    ///
+    /// # Errors
+    /// What the client is answered.
+    fn check_search(&self, _: &ResourceType) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Resources that a filter names and that must be there: the names of their types, and their
+    /// ids. Without one of them the query is 404. AWS IAM Identity Center wants it of members.
+    fn must_exist<'f>(&self, _: &ResourceType, _: &'f Filter) -> Vec<(&'static str, &'f str)> {
+        Vec::new()
+    }
+
+    /// Has the last word on the error for what the protocol has and the endpoint does not offer,
+    /// such as bulk requests: 501, unless it is another here.
+    fn not_offered(&self, error: Error) -> Error {
+        error
+    }
+
     /// Has the last word on what an answer shows of a resource.
     fn representation(&self, _: &ResourceType, _: &mut Resource) {}
 

@@ -29,10 +29,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use scim2_core::ResourceType;
 use scim2_core::config::AuthenticationScheme;
+use scim2_core::resource::ResourceId;
 use scim2_core::secret::Secret;
 use scim2_core::syntax::Filter;
+use scim2_core::{Error, Resource, ResourceType};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
@@ -74,6 +75,26 @@ pub trait Authenticator: Send + Sync + 'static {
         None
     }
 
+    /// Has a say on what this principal creates, after the body is read and before it is validated:
+    /// may change it, as when what strangers sign up is inactive until somebody has looked, or
+    /// refuse it (RFC 7644 §7.6).
+    ///
+    /// To let strangers sign up at all (RFC 7644 §2.2), [`authenticate`](Self::authenticate) gives
+    /// requests without credentials a principal, and [`authorize`](Self::authorize) lets it do
+    /// nothing but [`Verb::Create`].
+    ///
+    /// # Errors
+    /// What the client is answered.
+    fn admit(&self, _: &Principal, _: &ResourceType, _: &mut Resource) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// The name of the resource type that this principal makes of itself by POST to `/Me`, at the
+    /// service provider's discretion (RFC 7644 §3.11). None, the default, is answered 501.
+    fn self_registration(&self, _: &Principal) -> Option<&str> {
+        None
+    }
+
     /// What `/ServiceProviderConfig` says about how clients prove who they are.
     fn schemes(&self) -> Vec<AuthenticationScheme> {
         vec![AuthenticationScheme::bearer_token()]
@@ -98,19 +119,38 @@ pub struct Principal {
     pub name: Box<str>,
     /// What it may do.
     pub permissions: Permissions,
+    /// The resource that the client is, if it is one: what `/Me` stands for.
+    pub subject: Option<Subject>,
+}
+
+/// The resource that a client is (RFC 7644 §3.11).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Subject {
+    /// The name of its type: `User`.
+    pub resource_type: Box<str>,
+    /// Its `id`.
+    pub id: ResourceId,
 }
 
 impl Principal {
     /// A client of this name that works in this scope, and may do everything there.
     #[must_use]
     pub fn new(name: &str, scope: Scope) -> Self {
-        Self { scope, name: name.into(), permissions: Permissions::all() }
+        Self { scope, name: name.into(), permissions: Permissions::all(), subject: None }
     }
 
     /// The same client, allowed no more than this.
     #[must_use]
     pub fn with_permissions(self, permissions: Permissions) -> Self {
         Self { permissions, ..self }
+    }
+
+    /// The same client, which is this resource.
+    #[must_use]
+    pub fn with_subject(self, resource_type: &str, id: impl Into<ResourceId>) -> Self {
+        let subject = Subject { resource_type: resource_type.into(), id: id.into() };
+        Self { subject: Some(subject), ..self }
     }
 }
 
@@ -122,6 +162,13 @@ pub struct Action<'a> {
     pub resource_type: &'a ResourceType,
     /// What.
     pub verb: Verb,
+}
+
+impl<'a> Action<'a> {
+    /// This, to resources of this type.
+    pub(crate) fn new(resource_type: &'a ResourceType, verb: Verb) -> Self {
+        Self { resource_type, verb }
+    }
 }
 
 /// What is done to resources (RFC 7644 Table 1).
@@ -289,6 +336,12 @@ impl BearerToken {
     #[must_use]
     pub fn permissions(self, permissions: Permissions) -> Self {
         Self { principal: self.principal.with_permissions(permissions), ..self }
+    }
+
+    /// The same token, held by this resource, which is then what `/Me` stands for.
+    #[must_use]
+    pub fn subject(self, resource_type: &str, id: impl Into<ResourceId>) -> Self {
+        Self { principal: self.principal.with_subject(resource_type, id), ..self }
     }
 
     /// The same token, accepted only before this time.

@@ -37,7 +37,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     {
         let limits = &self.service.bulk;
         if !limits.supported {
-            return Err(Error::not_implemented("bulk requests are not offered").into());
+            return Err(self.not_offered("bulk requests are not offered"));
         }
         let max_bytes = usize::try_from(limits.max_payload_size).unwrap_or(usize::MAX);
         let body = body(max_bytes).await.map_err(|error| match error.status() {
@@ -58,8 +58,9 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
                 ))
                 .into());
         }
-        // The request itself has been counted.
-        self.charge(cx.principal, u32::try_from(found.saturating_sub(1)).unwrap_or(u32::MAX))?;
+        // Each operation counts against the rate limit; the request itself has been counted.
+        let more = u32::try_from(found.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.limits.owe(cx.principal, more, self.clock.now());
         let mut entries = self.entries(&cx.base, request.operations);
         let needs: Vec<Operation> = entries.iter_mut().map(|entry| self.needs_of(entry)).collect();
         let plan = Plan::new(&needs);

@@ -3,7 +3,7 @@
 use scim2_core::bind::BoundFilter;
 use scim2_core::etag::EntityTags;
 use scim2_core::syntax::Filter;
-use scim2_core::{Error, ResourceType};
+use scim2_core::{Error, Policy, ResourceType};
 
 use crate::auth::Authenticator;
 use crate::provider::{Exchange, ServiceProvider};
@@ -84,13 +84,31 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         ty: &ResourceType,
     ) -> Result<Option<(Filter, BoundFilter)>, Error> {
         let Some(filter) = self.authenticator.visible(cx.principal, ty) else { return Ok(None) };
-        match self.bind(cx, ty, &filter) {
+        match self.bind(cx, ty, &filter, &self.policy) {
             Ok(bound) => Ok(Some((filter, bound))),
             Err(error) => {
                 let resource_type = ty.name();
                 tracing::error!(%error, resource_type, "the authenticator's filter has no meaning");
                 Err(Error::internal())
             }
+        }
+    }
+
+    /// A filter, within what the client may see of a type (ruling Q27).
+    pub(crate) fn within_visible(
+        &self,
+        cx: &Exchange<'_>,
+        ty: &ResourceType,
+        filter: Option<(Filter, BoundFilter)>,
+        policy: &Policy,
+    ) -> Result<Option<(Filter, BoundFilter)>, Error> {
+        match (filter, self.visible(cx, ty)?) {
+            (Some((filter, _)), Some((visible, _))) => {
+                let filter = visible.and(filter);
+                let bound = self.bind(cx, ty, &filter, policy)?;
+                Ok(Some((filter, bound)))
+            }
+            (filter, visible) => Ok(filter.or(visible)),
         }
     }
 }

@@ -50,6 +50,11 @@ pub struct ProviderConfig {
     pub change_password: Offer,
     /// How large bulk requests may be (RFC 7644 §3.7); without a value they are 501.
     pub bulk: Option<BulkLimits>,
+    /// What `/Me` stands for; if nothing, it is 501 (RFC 7644 §3.11, ruling H06).
+    pub me: Me,
+    /// Queries over all resource types at `/` and `/.search` (RFC 7644 §3.4.2.1); without a value
+    /// they are 404 and 501 (ruling Q20).
+    pub root_search: Option<RootSearch>,
     /// Whether PUT, PATCH and DELETE must carry `If-Match` (ruling H09).
     pub if_match: IfMatch,
     /// Who may read the discovery endpoints (ruling H04).
@@ -93,6 +98,8 @@ impl Default for ProviderConfig {
             etag: Offer::Yes,
             change_password: Offer::No,
             bulk: Some(BulkLimits::default()),
+            me: Me::Off,
+            root_search: None,
             if_match: IfMatch::Optional,
             discovery: Discovery::Open,
             sensitive: Vec::new(),
@@ -118,6 +125,8 @@ impl fmt::Debug for ProviderConfig {
             .field("etag", &self.etag)
             .field("change_password", &self.change_password)
             .field("bulk", &self.bulk)
+            .field("me", &self.me)
+            .field("root_search", &self.root_search)
             .field("if_match", &self.if_match)
             .field("discovery", &self.discovery)
             .field("sensitive", &self.sensitive)
@@ -152,6 +161,48 @@ impl BulkLimits {
 impl Default for BulkLimits {
     fn default() -> Self {
         Self::new(Self::MAX_OPERATIONS, Self::MAX_PAYLOAD_SIZE)
+    }
+}
+
+/// What a request to `/Me` is answered (RFC 7644 §3.11).
+///
+/// Who "me" is comes from the [`Authenticator`](crate::Authenticator): the
+/// [`subject`](crate::auth::Principal::subject) of the principal. What a POST makes is for
+/// [`Authenticator::self_registration`](crate::Authenticator::self_registration) to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "RFC 7644 §3.11 knows these three")]
+pub enum Me {
+    /// 501.
+    Off,
+    /// 308, and the location of the client's own resource.
+    Redirect,
+    /// What the client's own resource answers, and its location.
+    Direct,
+}
+
+/// Queries over all resource types (RFC 7644 §3.4.2.1).
+///
+/// Results come one type after the other, in the order of the catalog, or sorted over all types. An
+/// attribute that a type lacks has no value there. Types that the client may not query count for
+/// nothing. `sortBy` and `cursor` exclude each other here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RootSearch {
+    /// Whether a query may do without a filter; if not, it is 400 `tooMany` (ruling Q20).
+    pub unfiltered: Offer,
+    /// How many resources a query may match over all pages; more is 400 `tooMany`. A sorted page
+    /// reads all results before it, so this bounds memory too.
+    pub max_results: u64,
+}
+
+impl RootSearch {
+    /// The default of [`max_results`](Self::max_results).
+    pub const MAX_RESULTS: u64 = 10_000;
+}
+
+impl Default for RootSearch {
+    fn default() -> Self {
+        Self { unfiltered: Offer::No, max_results: Self::MAX_RESULTS }
     }
 }
 

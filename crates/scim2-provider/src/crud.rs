@@ -33,8 +33,9 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         body: Bytes,
     ) -> Result<Answer, Failure> {
         let projection = self.projection(cx, ty)?;
-        let resource = ty.ingest_with(&body, &self.rules.defaults(ty), &self.policy)?;
+        let mut resource = ty.ingest_with(&body, &self.rules.defaults(ty), &self.policy)?;
         let written = Written::from_resource(ty, &resource);
+        self.authenticator.admit(cx.principal, ty, &mut resource)?;
         let resource = ty.validate_new(resource, &self.policy)?;
         check_members(ty, &resource)?;
         self.rules.check_create(ty, &resource)?;

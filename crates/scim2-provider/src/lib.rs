@@ -37,6 +37,12 @@
 //! attributes that changed and the ids of members, and no values. It is written after the change;
 //! a [`Subscriber`](events::Subscriber) writes one that survives a crash.
 //!
+//! # What is off until it is asked for
+//!
+//! Bulk requests are on; [`ProviderConfig::bulk`] has their limits. `/Me` is
+//! [`ProviderConfig::me`], for authenticators whose clients are resources. Queries over all resource
+//! types at `/` and `/.search` are [`ProviderConfig::root_search`].
+//!
 //! # Metrics
 //!
 //! With the feature `metrics`, these go to whatever recorder the application installs for the
@@ -50,8 +56,6 @@
 //! | `http.server.request.body.size` | histogram | `http.request.method`, `http.route` |
 //! | `scim.server.operations` | counter | `operation`, `resource_type`, `result` |
 //! | `scim.auth.failures` | counter | `reason` |
-//!
-//! `/Me` and queries over all resource types are answered 501.
 
 mod audit;
 pub mod auth;
@@ -72,6 +76,7 @@ mod in_memory;
 mod keyset;
 mod limits;
 mod locate;
+mod me;
 mod media;
 mod memory;
 mod metrics;
@@ -79,6 +84,7 @@ mod provider;
 mod query;
 mod represent;
 mod respond;
+mod root;
 mod route;
 pub mod scope;
 pub mod store;
@@ -87,7 +93,9 @@ pub mod text;
 pub use auth::Authenticator;
 pub use base::{BaseUrl, Forwarded, MountPath, Scheme};
 pub use clock::{Clock, SystemClock};
-pub use config::{BulkLimits, CursorCount, Discovery, IfMatch, Offer, Paging, ProviderConfig};
+pub use config::{
+    BulkLimits, CursorCount, Discovery, IfMatch, Me, Offer, Paging, ProviderConfig, RootSearch,
+};
 pub use dyn_store::DynStore;
 pub use handler::{Handler, Handlers};
 pub use in_memory::page_in_memory;

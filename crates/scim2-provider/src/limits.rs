@@ -100,6 +100,17 @@ impl Limits {
         }
         Ok(())
     }
+
+    /// Counts more requests of a client that has been let in: the operations of a bulk request.
+    /// Nothing is refused now, but later requests have to wait until it is paid.
+    pub(crate) fn owe(&self, principal: &Principal, requests: u32, now: DateTime<Utc>) {
+        if let Some(tenants) = &self.tenants {
+            tenants.owe(&principal.scope.tenant, requests, now);
+        }
+        if let Some(clients) = &self.clients {
+            clients.owe(&(principal.scope.tenant.clone(), principal.name.clone()), requests, now);
+        }
+    }
 }
 
 /// One of the requests that are being answered.
@@ -165,6 +176,16 @@ impl<K: Clone + Eq + Hash> Rates<K> {
         match u64::try_from(wait) {
             Ok(wait) if wait > 0 => Err(Duration::from_nanos(wait)),
             _ => Ok(()),
+        }
+    }
+
+    /// Who owes something has been charged just before, so there is an account.
+    fn owe(&self, key: &K, requests: u32, now: DateTime<Utc>) {
+        let now = now.timestamp_nanos_opt().unwrap_or(i64::MAX);
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(account) = accounts.get_mut(key) {
+            *account = account.at(now);
+            account.owed = account.owed.saturating_add(self.limit.price(requests));
         }
     }
 }

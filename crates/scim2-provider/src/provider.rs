@@ -76,7 +76,7 @@ pub struct ServiceProvider<S, A> {
     /// Where events wait, if the store has no place for them.
     pub(crate) outbox: MemoryOutbox,
     pub(crate) bell: Bell,
-    limits: Limits,
+    pub(crate) limits: Limits,
     /// See [`shown_whole`].
     pub(crate) shown_whole: HashSet<Box<str>>,
 }
@@ -257,7 +257,10 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         let span = tracing::Span::current();
         span.record("scim.tenant", principal.scope.tenant.as_str());
         span.record("scim.client", &*principal.name);
-        self.charge(&principal, 1)?;
+        self.charge(&principal)?;
+        if self.config.root_search.is_none() && matches!(route, Route::Root) {
+            return Err(no_endpoint().into());
+        }
         check_method(parts, route)?;
         let cx = Exchange {
             principal: &principal,
@@ -274,11 +277,10 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         };
         match route {
             Route::Bulk => self.bulk(&cx, body).await,
-            Route::Me => Err(Error::not_implemented("`/Me` is not offered").into()),
-            Route::RootSearch => Err(Error::not_implemented(
-                "queries over all resource types are not offered, query one endpoint",
-            )
-            .into()),
+            Route::Me => self.me(&cx, parts, || body(self.config.max_body)).await,
+            Route::Root | Route::RootSearch => {
+                self.root(&cx, route, || body(self.config.max_body)).await
+            }
             _ => self.operate(&cx, route, &parts.method, || body(self.config.max_body)).await,
         }
     }
@@ -316,7 +318,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             (Route::Resource(ty, id), &Method::PATCH) => {
                 self.authorize(cx, ty, Verb::Patch)?;
                 if !self.service.patch.supported {
-                    return Err(Error::not_implemented("PATCH is not offered, use PUT").into());
+                    return Err(self.not_offered("PATCH is not offered, use PUT"));
                 }
                 self.patch(cx, ty, id, body().await?).await
             }
@@ -360,16 +362,13 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         })
     }
 
-    /// Counts requests of a client against its rate limit (ruling H20). A bulk request counts for
-    /// each of its operations.
-    pub(crate) fn charge(&self, principal: &Principal, requests: u32) -> Result<(), Failure> {
-        self.limits
-            .charge(principal, requests, self.clock.now())
-            .map_err(Failure::too_many_requests)
+    /// Counts a request of a client against its rate limit (ruling H20).
+    fn charge(&self, principal: &Principal) -> Result<(), Failure> {
+        self.limits.charge(principal, 1, self.clock.now()).map_err(Failure::too_many_requests)
     }
 
     fn authorize(&self, cx: &Exchange<'_>, ty: &ResourceType, verb: Verb) -> Result<(), Failure> {
-        let action = Action { resource_type: ty, verb };
+        let action = Action::new(ty, verb);
         if self.authenticator.authorize(cx.principal, &action) {
             return Ok(());
         }
@@ -377,6 +376,11 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             .detail("the client may not do this to resources of this type");
         audit::refused(cx.principal, cx.request_id, ty.name(), verb.as_str(), None, &error);
         Err(error.into())
+    }
+
+    /// The error for what the protocol has and this service provider does not offer.
+    pub(crate) fn not_offered(&self, what: &str) -> Failure {
+        self.rules.not_offered(Error::not_implemented(what)).into()
     }
 
     /// The id under which the request is known in logs: the client's, if it is harmless, where

@@ -9,11 +9,12 @@ use scim2_core::bind::BoundFilter;
 use scim2_core::catalog::Resolved;
 use scim2_core::list::ListResponse;
 use scim2_core::project::{Projection, parse_list_with};
+use scim2_core::resource::ResourceId;
 use scim2_core::rules::IndexPaging;
 use scim2_core::search::SearchRequest;
 use scim2_core::sort::SortKey;
 use scim2_core::syntax::{AttrPath, Filter};
-use scim2_core::{Error, Resource, ResourceType, ScimType};
+use scim2_core::{Error, Policy, Resource, ResourceType, ScimType};
 
 use crate::auth::Authenticator;
 use crate::config::Paging;
@@ -21,7 +22,7 @@ use crate::cursor::Binding;
 use crate::locate::without_locations;
 use crate::provider::{Exchange, ServiceProvider};
 use crate::respond::{Answer, Failure};
-use crate::store::{Page, Position, Query, Store};
+use crate::store::{Load, Page, Position, Query, Store, StoreError};
 
 impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     /// GET of an endpoint.
@@ -41,6 +42,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         ty: &ResourceType,
         body: Bytes,
     ) -> Result<Answer, Failure> {
+        self.rules.check_search(ty)?;
         let request = SearchRequest::from_slice(&body, &self.policy)?;
         self.run(cx, ty, &request, AskedIn::Body).await
     }
@@ -53,28 +55,20 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         asked_in: AskedIn,
     ) -> Result<Answer, Failure> {
         let projection = self.projection_of(ty, request)?;
-        let filter = match &request.filter {
-            Some(text) => Some(Filter::parse_with(text, &self.policy.syntax).map_err(Error::from)?),
-            None => None,
-        };
-        let bound = filter.as_ref().map(|filter| self.bind(cx, ty, filter)).transpose()?;
+        let filter = self.parse_filter(request)?;
+        let bound =
+            filter.as_ref().map(|filter| self.bind(cx, ty, filter, &self.policy)).transpose()?;
         if let Some(bound) = bound.as_ref().filter(|_| asked_in == AskedIn::Url) {
             self.check_sensitive(ty, bound)?;
         }
         let sort = self.sort(ty, request)?;
         self.rules.check_query(ty, request, filter.as_ref())?;
+        self.check_there(cx, ty, filter.as_ref()).await?;
 
         let count = self.count(request);
         let order = sort.as_ref().map(|sort| format!("{} {:?}", sort.attr(), sort.order()));
-        let (filter, bound) = match (filter, self.visible(cx, ty)?) {
-            (Some(filter), Some((visible, _))) => {
-                let filter = visible.and(filter);
-                let bound = self.bind(cx, ty, &filter)?;
-                (Some(filter), Some(bound))
-            }
-            (None, Some((filter, bound))) => (Some(filter), Some(bound)),
-            (filter, None) => (filter, bound),
-        };
+        let filter = self.within_visible(cx, ty, filter.zip(bound), &self.policy)?;
+        let (filter, bound) = filter.unzip();
         let text = filter.as_ref().map(Filter::to_string);
         let binding = Binding::new(
             &cx.principal.scope,
@@ -83,7 +77,6 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             order.as_deref().unwrap_or_default(),
         );
         let page = self.page(request, &binding, count)?;
-        let by_cursor = matches!(page, Page::Cursor { .. });
         let start_index = match page {
             Page::Index { start_index, .. } => Some(start_index),
             Page::Cursor { .. } => None,
@@ -92,13 +85,6 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         query.filter = bound;
         query.sort = sort;
 
-        let total_results = |total: Option<u64>| match (self.rules.index_paging(), by_cursor) {
-            (IndexPaging::FirstPageOnly, true) => None,
-            (IndexPaging::FirstPageOnly, false) => {
-                total.map(|total| total.min(self.max_page_size()))
-            }
-            _ => total,
-        };
         let cursor = |next: Option<Position>| {
             let now = || self.clock.now();
             next.map(|position| self.cursors.issue(&position, &binding, count, now()))
@@ -107,11 +93,9 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         if self.shows_text(ty, &projection) {
             let found = self.store.query_text(scope, ty, &query).await?;
             // Everything but the results, which are text already.
-            let mut list = ListResponse::<Resource>::new(Vec::new());
+            let next = cursor(found.next);
+            let mut list = self.listed(Vec::new(), found.total, start_index, next);
             list.items_per_page = u64::try_from(found.resources.len()).ok();
-            list.start_index = start_index;
-            list.total_results = total_results(found.total);
-            list.next_cursor = cursor(found.next);
             return Ok(self.list_text(&cx.base, ty, &list, found.resources));
         }
         let found = self.store.query(scope, ty, &query).await?;
@@ -120,11 +104,53 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             .into_iter()
             .map(|stored| self.represent(&cx.base, ty, stored, &projection, None).resource)
             .collect();
+        let list = self.listed(resources, found.total, start_index, cursor(found.next));
+        Ok(Answer::json(StatusCode::OK, &list))
+    }
+
+    /// A page of a list; one by cursor has no `startIndex`.
+    pub(crate) fn listed(
+        &self,
+        resources: Vec<Resource>,
+        total: Option<u64>,
+        start_index: Option<u64>,
+        next: Option<String>,
+    ) -> ListResponse<Resource> {
         let mut list = ListResponse::new(resources);
         list.start_index = start_index;
-        list.total_results = total_results(found.total);
-        list.next_cursor = cursor(found.next);
-        Ok(Answer::json(StatusCode::OK, &list))
+        list.total_results = match (self.rules.index_paging(), start_index) {
+            (IndexPaging::FirstPageOnly, None) => None,
+            (IndexPaging::FirstPageOnly, Some(_)) => {
+                total.map(|total| total.min(self.max_page_size()))
+            }
+            _ => total,
+        };
+        list.next_cursor = next;
+        list
+    }
+
+    /// The filter of a request.
+    pub(crate) fn parse_filter(&self, request: &SearchRequest) -> Result<Option<Filter>, Error> {
+        let parse = |text| Filter::parse_with(text, &self.policy.syntax).map_err(Error::from);
+        request.filter.as_deref().map(parse).transpose()
+    }
+
+    /// That what a filter names is there for this client, where the endpoint wants that.
+    async fn check_there(
+        &self,
+        cx: &Exchange<'_>,
+        ty: &ResourceType,
+        filter: Option<&Filter>,
+    ) -> Result<(), Failure> {
+        let Some(filter) = filter else { return Ok(()) };
+        for (name, id) in self.rules.must_exist(ty, filter) {
+            let Some(ty) = self.catalog.by_name(name) else { continue };
+            let condition = self.read_condition(cx, ty)?;
+            let (id, load) = (ResourceId::from(id), condition.load(Load::WithoutMembers));
+            let stored = self.store.get(&cx.principal.scope, ty, &id, load).await?;
+            condition.check(ty, &stored.ok_or(StoreError::NotFound)?)?;
+        }
+        Ok(())
     }
 
     /// What the filter means, and that the store can honour it: locations are the service
@@ -134,17 +160,22 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         cx: &Exchange<'_>,
         ty: &ResourceType,
         filter: &Filter,
+        policy: &Policy,
     ) -> Result<BoundFilter, Error> {
         // Binding what was written first, so that errors are about that.
-        let bound = ty.bind(filter, &self.policy)?;
+        let bound = ty.bind(filter, policy)?;
         match without_locations(filter, &cx.base, &self.catalog)? {
-            Some(filter) => ty.bind(&filter, &self.policy),
+            Some(filter) => ty.bind(&filter, policy),
             None => Ok(bound),
         }
     }
 
     /// Refuses a filter in a URL that looks at what should not be in one (ruling H19).
-    fn check_sensitive(&self, ty: &ResourceType, filter: &BoundFilter) -> Result<(), Error> {
+    pub(crate) fn check_sensitive(
+        &self,
+        ty: &ResourceType,
+        filter: &BoundFilter,
+    ) -> Result<(), Error> {
         let mentioned = |path: &&AttrPath| {
             let Ok(Resolved::Attribute { extension, attribute, .. }) =
                 ty.resolve(path, &self.policy)
@@ -168,7 +199,11 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         }
     }
 
-    fn sort(&self, ty: &ResourceType, request: &SearchRequest) -> Result<Option<SortKey>, Error> {
+    pub(crate) fn sort(
+        &self,
+        ty: &ResourceType,
+        request: &SearchRequest,
+    ) -> Result<Option<SortKey>, Error> {
         let Some(sort_by) = request.sort_by.as_ref().filter(|_| self.service.sort.supported) else {
             return Ok(None);
         };
@@ -178,7 +213,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     }
 
     /// How many results a page has at most (rulings Q02 and Q25).
-    fn count(&self, request: &SearchRequest) -> u64 {
+    pub(crate) fn count(&self, request: &SearchRequest) -> u64 {
         let count = match request.count {
             Some(count) => u64::try_from(count).unwrap_or(0),
             None => self.config.default_page_size,
@@ -190,7 +225,12 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         self.config.max_page_size.min(self.rules.max_results().unwrap_or(u64::MAX))
     }
 
-    fn page(&self, request: &SearchRequest, binding: &Binding, count: u64) -> Result<Page, Error> {
+    pub(crate) fn page(
+        &self,
+        request: &SearchRequest,
+        binding: &Binding,
+        count: u64,
+    ) -> Result<Page, Error> {
         let by_cursor =
             self.config.default_paging == Paging::Cursor && request.start_index.is_none();
         let after = match request.cursor.as_deref() {

@@ -54,6 +54,14 @@ impl Answer {
         self.header(LOCATION, location)
     }
 
+    /// The same answer with this location, unless it tells one.
+    pub(crate) fn or_location(self, location: Option<&str>) -> Self {
+        match self.headers.iter().any(|(name, _)| name == LOCATION) {
+            true => self,
+            false => self.location(location),
+        }
+    }
+
     pub(crate) fn etag(self, version: Option<&str>) -> Self {
         self.header(ETAG, version)
     }

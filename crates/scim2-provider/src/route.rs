@@ -154,12 +154,13 @@ impl<'a> Route<'a> {
             | Self::Schemas
             | Self::Schema(_)
             | Self::ResourceTypes
-            | Self::ResourceType(_) => GET,
+            | Self::ResourceType(_)
+            | Self::Root => GET,
             Self::Bulk | Self::RootSearch | Self::Search(_) => POST,
             Self::Me => ME,
             Self::Endpoint(_) => ENDPOINT,
             Self::Resource(..) => RESOURCE,
-            Self::Root | Self::Unknown => &[],
+            Self::Unknown => &[],
         }
     }
 }

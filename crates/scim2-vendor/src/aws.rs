@@ -8,6 +8,7 @@
 //! | required attributes of users; one value per multi-valued attribute; the primary e-mail; attributes not taken | `createuser.html`, `putuser.html`, `limitations.html` |
 //! | what a PATCH of a user may do; `active` as text | `patchuser.html` |
 //! | filters, cursors, pages of 100, the capped total | `listusers.html`, `listgroups.html` |
+//! | a filter on a member that is not there | `listgroups.html`, table "Errors" |
 //! | groups: 100 members in a create, members not shown | `creategroup.html`, `getgroup.html` |
 //! | groups: 100 changes in a PATCH, no change of all members, 204 | `patchgroup.html` |
 //! | what the endpoint says of itself | `serviceproviderconfig.html` |
@@ -73,8 +74,8 @@ pub fn policy() -> Policy {
 /// and so is a user's e-mail
 /// (<https://docs.aws.amazon.com/singlesignon/latest/userguide/provision-automatically.html>).
 ///
-/// A clash of `externalId` is refused by the real endpoint as well
-/// (<https://github.com/slashdevops/idp-scim-sync/issues>); that is not part of a schema.
+/// A clash of `externalId` is refused as well
+/// (<https://github.com/slashdevops/idp-scim-sync>, test data).
 ///
 /// ```
 /// let catalog = scim2_vendor::aws::catalog();
@@ -97,7 +98,7 @@ pub fn catalog() -> Catalog {
         ResourceType::new(group.name(), group.endpoint(), unique(group.schema(), &["displayName"]))
             .with_description(group.description());
     let mut catalog = Catalog::default();
-    for resource_type in [types, groups] {
+    for resource_type in [types, groups].map(ResourceType::with_unique_external_id) {
         // INVARIANT: the two types have different names and endpoints.
         let _ = catalog.register(resource_type);
     }

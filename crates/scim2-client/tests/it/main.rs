@@ -1,6 +1,8 @@
 //! The client against scripted service providers, in process.
 
 #[cfg(test)]
+mod bulk;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod discovery;

@@ -9,7 +9,7 @@ use scim2_core::schema::Schema;
 use scim2_core::{Catalog, ResourceType};
 use scim2_provider::auth::{Action, AuthError, Principal};
 use scim2_provider::{
-    Authenticator, BulkLimits, MemoryStore, Offer, Scope, ServiceProvider, TenantId,
+    Authenticator, BulkLimits, MemoryStore, Offer, RateLimit, Scope, ServiceProvider, TenantId,
 };
 use serde_json::{Value, json};
 
@@ -872,4 +872,19 @@ fn sec_18_ten_thousand_references_to_one_bulk_id_are_one_member() {
     let results = server.bulk(json!([post_group("g", "g", &members), post_user("u", "u")]));
     assert_eq!(statuses(&results), ["201", "201"]);
     assert_eq!(server.members(id(&results[0])), [id(&results[1])]);
+}
+
+#[test]
+fn sec_18_each_operation_counts_against_the_rate_limit() {
+    let rate = std::num::NonZeroU32::new(2).map(RateLimit::per_second);
+    let server = Setup::config(|config| config.client_rate = rate).server();
+    let operations: Vec<_> =
+        (0..10).map(|at| post_user(&at.to_string(), &at.to_string())).collect();
+    // A request is let in whole, and what it did is paid for afterwards.
+    assert_eq!(server.bulk(json!(operations)).len(), 10);
+    server.get("/Users").is(429);
+    server.clock.advance(4000);
+    server.get("/Users").is(429);
+    server.clock.advance(1000);
+    assert_eq!(server.total("/Users"), 10);
 }

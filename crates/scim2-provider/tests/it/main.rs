@@ -29,6 +29,7 @@ mod hooks;
 mod hostile;
 mod http;
 mod limits;
+mod me;
 mod members;
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -37,6 +38,7 @@ mod projection;
 mod query;
 mod query_rows;
 mod replace;
+mod root_search;
 mod rows;
 mod rules;
 mod sec_rows;

@@ -269,3 +269,110 @@ fn aws_answers_in_its_own_way() {
     assert!(server.get(&path).body.get("members").is_none());
     assert_eq!(server.call("GET", "/Users", &[("authorization", "Bearer x")], b"").status, 401);
 }
+
+#[test]
+fn aws_refuses_an_external_id_that_is_taken() {
+    let server = aws();
+    let with_id = |name: &str, external_id: &str| {
+        let mut user = aws_user(name);
+        user["externalId"] = external_id.into();
+        server.post("/Users", user)
+    };
+    let first = with_id("a", "701984");
+    assert_eq!(first.status, 201, "{}", first.body);
+    let clash = with_id("b", "701984");
+    assert_eq!(clash.status, 409, "{}", clash.body);
+    assert_eq!(clash.body["detail"], "Refused to create a new, duplicate resource.");
+    // It is compared exactly, and users and groups do not clash with each other.
+    assert_eq!(with_id("b", "701984x").status, 201);
+    let group = |external_id: &str, name: &str| {
+        server.post("/Groups", json!({"displayName": name, "externalId": external_id})).status
+    };
+    assert_eq!(group("701984", "g"), 201);
+    assert_eq!(group("701984", "h"), 409);
+    let taken = json!([{"op": "replace", "path": "externalId", "value": "701984x"}]);
+    assert_eq!(server.patch(&format!("/Users/{}", first.id()), taken).status, 409);
+    let freed = json!([{"op": "replace", "path": "externalId", "value": "new"}]);
+    assert_eq!(server.patch(&format!("/Users/{}", first.id()), freed).status, 200);
+    assert_eq!(with_id("c", "701984").status, 201);
+}
+
+#[test]
+fn aws_answers_a_filter_on_an_unknown_member_with_404() {
+    let server = aws();
+    let user = server.post("/Users", aws_user("a")).id().to_owned();
+    let group = server.post("/Groups", json!({"displayName": "g"})).id().to_owned();
+    let ask = |filter: &str| {
+        let reply = server.filter("/Groups", filter);
+        assert!(reply.status == 200 || reply.body["exceptionRequestId"].is_string());
+        reply.status.as_u16()
+    };
+    assert_eq!(ask(&format!("members.value eq \"{user}\"")), 200);
+    assert_eq!(ask(&format!("id eq \"{group}\" and members eq \"{user}\"")), 200);
+    assert_eq!(ask("members.value eq \"nobody\""), 404);
+    assert_eq!(ask(&format!("id eq \"{group}\" and members eq \"nobody\"")), 404);
+    assert_eq!(ask(&format!("members eq \"nobody\" and id eq \"{group}\"")), 404);
+    // Another tenant's user is nobody here.
+    let authorization = format!("Bearer {TOKEN_B}");
+    let path = format!("/Groups?filter=members.value%20eq%20%22{user}%22");
+    let reply = server.call("GET", &path, &[("authorization", &authorization)], b"");
+    assert_eq!(reply.status, 404);
+    // Users of a group that is not there are none (`listusers.html` has no such error).
+    assert_eq!(server.filter("/Users", "groups.value eq \"nobody\"").status, 200);
+}
+
+#[test]
+fn aws_refuses_what_it_does_not_offer() {
+    let server = aws();
+    let bulk = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+                      "Operations": []});
+    for reply in [
+        server.post("/Bulk", bulk),
+        server.get("/Me"),
+        server.post("/Users/.search", json!({"schemas": [SEARCH]})),
+        server.post("/.search", json!({"schemas": [SEARCH]})),
+    ] {
+        assert_eq!(reply.status, 400, "{}", reply.body);
+        assert_eq!(
+            reply.body["detail"],
+            "Request is unparsable, syntactically incorrect, or violates schema."
+        );
+    }
+    let config = server.get("/ServiceProviderConfig").body;
+    assert_eq!(
+        config["bulk"],
+        json!({"supported": false, "maxOperations": 1, "maxPayloadSize": 1_048_576})
+    );
+}
+
+#[test]
+fn aws_answers_a_creation_with_the_documented_body() {
+    let server = aws();
+    let mut checked = 0;
+    let all = ["aws-users.json", "aws-groups.json"].map(cases).concat();
+    for case in &all {
+        if case["method"] != "POST" || case["direction"] != "request" {
+            continue;
+        }
+        let Some(documented) = all.iter().find(|other| {
+            other["exchange"] == case["exchange"] && other["direction"] == "response"
+        }) else {
+            continue;
+        };
+        let path = case["path"].as_str().unwrap().replace("/{tenant_id}/scim/v2", "");
+        let reply = server.post(&path, case["body"].clone());
+        assert_eq!(reply.status, 201, "{}: {}", case["name"], reply.body);
+        let (mut ours, mut theirs) = (reply.body, documented["body"].clone());
+        for body in [&mut ours, &mut theirs] {
+            for time in ["created", "lastModified"] {
+                let time = body["meta"][time].take();
+                // Whole seconds, UTC.
+                assert_eq!(time.as_str().map(str::len), Some("2020-03-31T02:36:15Z".len()));
+            }
+            assert!(body["id"].take().is_string());
+        }
+        assert_eq!(ours, theirs, "{}", case["name"]);
+        checked += 1;
+    }
+    assert!(checked >= 2, "{checked}");
+}

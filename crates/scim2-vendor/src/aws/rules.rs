@@ -9,7 +9,7 @@ use scim2_core::error::ERROR_SCHEMA;
 use scim2_core::patch_op::PatchOp;
 use scim2_core::rules::{EndpointRules, IndexPaging, PatchAnswer};
 use scim2_core::search::SearchRequest;
-use scim2_core::syntax::Filter;
+use scim2_core::syntax::{Expr, Filter, FilterRef};
 use scim2_core::{Error, Resource, ResourceType};
 use serde_json::{Map, Value, json};
 
@@ -111,6 +111,42 @@ impl EndpointRules for Rules {
         filter: Option<&Filter>,
     ) -> Result<(), Error> {
         refuse(self.profile.check_query(resource_type, request, filter))
+    }
+
+    /// There is no `.search` (`limitations.html`).
+    fn check_search(&self, _: &ResourceType) -> Result<(), Error> {
+        Err(self.not_offered(Error::not_implemented("`.search` is not offered, use GET")))
+    }
+
+    /// A filter on a member that is not there is a ResourceNotFoundException (`listgroups.html`,
+    /// table "Errors"). Members are users: groups are not nested (`limitations.html`).
+    fn must_exist<'f>(
+        &self,
+        resource_type: &ResourceType,
+        filter: &'f Filter,
+    ) -> Vec<(&'static str, &'f str)> {
+        if resource_type.name() != "Group" {
+            return Vec::new();
+        }
+        // The profile lets no deeper filter pass.
+        let terms: Vec<FilterRef<'f>> = match filter.as_ref().expr() {
+            Expr::And(terms) => terms.collect(),
+            _ => vec![filter.as_ref()],
+        };
+        let member = |term: FilterRef<'f>| match term.expr() {
+            Expr::Compare { path, value, .. }
+                if path.name.as_str().eq_ignore_ascii_case("members") =>
+            {
+                value.as_str()
+            }
+            _ => None,
+        };
+        terms.into_iter().filter_map(member).map(|id| ("User", id)).collect()
+    }
+
+    /// An operation that is not supported is a ValidationException (table "Errors" of each page).
+    fn not_offered(&self, error: Error) -> Error {
+        Error::new(StatusCode::BAD_REQUEST).detail(error.message().unwrap_or_default())
     }
 
     /// Members and groups are never shown, `meta` has neither version nor location and whole
