@@ -1,8 +1,11 @@
 //! The suite against this library's own service provider.
 
+use std::sync::Arc;
+
 use axum::Router;
-use scim2_conformance::{Group, Options, Outcome, Report, checks, run};
-use scim2_provider::{MemoryStore, Store};
+use scim2_conformance::{Group as Checks, Options, Outcome, Report, checks, run};
+use scim2_core::{Group, User};
+use scim2_provider::{Handlers, MemoryStore, Store, SystemClock};
 use scim2_reqwest::ReqwestTransport;
 use scim2_sql::{Durability, Secrets, SqliteStore};
 use tempfile::TempDir;
@@ -10,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use url::Url;
 
+use crate::directory::{Directory, Members, Queries};
 use crate::support::{self, Dialect, check_in_process};
 
 #[track_caller]
@@ -42,6 +46,21 @@ async fn the_sqlite_store_passes_under_every_dialect() {
         let folder = tempfile::tempdir().unwrap();
         let store = sqlite(&folder);
         passes(&check_in_process(store, dialect).await, &format!("{dialect:?}"));
+    }
+}
+
+#[tokio::test]
+async fn an_application_with_its_own_tables_passes_under_every_dialect() {
+    for dialect in Dialect::ALL {
+        for (queries, members) in
+            [(Queries::Candidates, Members::WithTheGroup), (Queries::Pages, Members::OneByOne)]
+        {
+            let directory = Directory::new(queries, members, Arc::new(SystemClock));
+            let handlers =
+                Handlers::default().with::<User>(directory.clone()).with::<Group>(directory);
+            let report = check_in_process(handlers, dialect).await;
+            passes(&report, &format!("{dialect:?}, {queries:?}"));
+        }
     }
 }
 
@@ -78,7 +97,7 @@ async fn both_stores_pass_over_a_socket() {
 async fn an_endpoint_without_a_dialect_fails_the_checks_of_it() {
     let base = support::base();
     let provider = support::provider(MemoryStore::default(), Dialect::Strict, &base);
-    let options = support::options(&base, Dialect::Strict).groups([Group::Entra]);
+    let options = support::options(&base, Dialect::Strict).groups([Checks::Entra]);
     let report = run(&support::in_process(provider), &options).await;
     let failed: Vec<_> = report.failures().map(|check| check.id).collect();
     assert!(failed.contains(&"entra.disable-legacy"), "{failed:?}");
@@ -92,7 +111,7 @@ async fn an_endpoint_that_is_not_there_fails_and_nothing_panics() {
         *response.status_mut() = http::StatusCode::BAD_GATEWAY;
         response
     });
-    let report = run(&transport, &Options::new(support::base()).groups(Group::ALL)).await;
+    let report = run(&transport, &Options::new(support::base()).groups(Checks::ALL)).await;
     assert_eq!(report.count("passed"), 0, "{report}");
     assert!(report.count("failed") > 100, "{report}");
 }
