@@ -54,6 +54,7 @@ impl StoredText {
             part.insert(name, value);
         }
         fixed.remove("meta");
+        fixed.remove("id");
         // A map of JSON values always has a JSON form.
         let document = serde_json::to_vec(&fixed).unwrap_or_default();
         let text = Self::from_json(ty, &id, &document, version, (created, last_modified));
@@ -61,7 +62,7 @@ impl StoredText {
     }
 
     /// The same of a document that is JSON text already: an object with all that is to be shown
-    /// and does not name other resources, `id` included, and without `meta`.
+    /// and does not name other resources, but for `id` and `meta`.
     ///
     /// The times are those of creation and of the last change.
     #[must_use]
@@ -77,8 +78,15 @@ impl StoredText {
         let meta = serde_json::to_vec(&meta).unwrap_or_default();
         let endpoint = ty.endpoint();
         let mut text =
-            Vec::with_capacity(document.len() + meta.len() + endpoint.len() + id.len() + 32);
-        push_open(&mut text, document);
+            Vec::with_capacity(document.len() + meta.len() + endpoint.len() + 2 * id.len() + 48);
+        text.extend_from_slice(b"{\"id\":");
+        text.extend_from_slice(&serde_json::to_vec(id).unwrap_or_default());
+        let members = document.trim_ascii();
+        let members = members.strip_prefix(b"{").unwrap_or(members).trim_ascii_start();
+        if members != b"}" {
+            text.push(b',');
+        }
+        push_open(&mut text, members);
         text.extend_from_slice(b",\"meta\":");
         push_open(&mut text, &meta);
         text.extend_from_slice(b",\"location\":\"");

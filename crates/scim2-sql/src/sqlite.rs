@@ -2,6 +2,7 @@
 
 mod error;
 mod functions;
+mod glance;
 mod id;
 mod migrate;
 mod outbox;

@@ -17,10 +17,12 @@ use scim2_provider::events::{Cascade, ChangeRecord, Outbox};
 use scim2_provider::store::{
     Change, Check, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
 };
+use scim2_provider::text::StoredText;
 use scim2_provider::{Clock, Scope, SystemClock};
 use tokio::sync::Mutex;
 
 use super::error::{OpenError, Sqlite};
+use super::glance::Glance;
 use super::migrate::{Keys, OtherKeys, check_versions, migrate, set_fold_version};
 use super::outbox::Entry;
 use super::read::{COLUMNS, Kept, Reader, id_column};
@@ -73,6 +75,7 @@ pub struct SqliteStore {
 
 struct Inner {
     threads: Threads,
+    glance: Glance,
     clock: Arc<dyn Clock>,
     secrets: Secrets,
     /// Updates of one resource wait for each other here, not by losing races in the database.
@@ -209,6 +212,20 @@ impl Store for SqliteStore {
                 reader.stored(&kept, load).map(Some)
             })
             .await
+    }
+
+    async fn get_text(
+        &self,
+        scope: &Scope,
+        ty: &ResourceType,
+        id: &ResourceId,
+        load: Load,
+    ) -> Result<Option<StoredText>, StoreError> {
+        if let Some(text) = self.inner.glance.text(scope, ty, id) {
+            return Ok(Some(text));
+        }
+        let stored = self.get(scope, ty, id, load).await?;
+        Ok(stored.map(|stored| StoredText::new(ty, stored)))
     }
 
     async fn query(
@@ -496,12 +513,15 @@ impl SqliteStoreBuilder {
         let sql = "SELECT id FROM scim_resource ORDER BY pk DESC LIMIT 1";
         let last = writer.query_row(sql, [], |row| id_column(row, 0)).optional()?;
         let ids = Generator::after(last.as_deref());
-        let readers = (0..self.readers.max(1)).map(|_| reader(path)).collect::<Result<_, _>>()?;
+        let readers = || (0..self.readers.max(1)).map(|_| reader(path)).collect::<Result<_, _>>();
+        let glance = Glance::new(readers()?)?;
+        let readers = readers()?;
         let threads =
             Threads::start(writer, ids, readers, self.time_limit).map_err(OpenError::Thread)?;
         Ok(SqliteStore {
             inner: Arc::new(Inner {
                 threads,
+                glance,
                 clock: self.clock,
                 secrets: self.secrets,
                 stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),

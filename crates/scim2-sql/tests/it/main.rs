@@ -20,3 +20,5 @@ mod rows;
 mod store_rows;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod text;

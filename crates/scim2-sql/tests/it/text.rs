@@ -1,0 +1,86 @@
+//! Reads that take the document as the text it is kept as: they say what other reads say.
+
+use bytes::Bytes;
+use http::Request;
+use scim2_provider::auth::{BearerToken, BearerTokens};
+use scim2_provider::{Scope, ServiceProvider, TenantId};
+use scim2_sql::SqliteStore;
+use serde_json::{Value, json};
+
+const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
+const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
+type Provider = ServiceProvider<SqliteStore, BearerTokens>;
+
+async fn call(provider: &Provider, method: &str, path: &str, body: Value) -> (u16, Value) {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("authorization", "Bearer t0ken")
+        .body(Bytes::from(body.to_string()))
+        .unwrap();
+    let response = provider.handle(request).await;
+    let status = response.status().as_u16();
+    (status, serde_json::from_slice(response.body()).unwrap_or_default())
+}
+
+async fn create(provider: &Provider, endpoint: &str, body: Value) -> String {
+    let (status, body) = call(provider, "POST", endpoint, body).await;
+    assert_eq!(status, 201, "{body}");
+    format!("{endpoint}/{}", body["id"].as_str().unwrap())
+}
+
+/// The same with a projection that leaves nothing out, which takes the other way.
+async fn check(provider: &Provider, path: &str) -> Value {
+    let (status, text) = call(provider, "GET", path, Value::Null).await;
+    let slow = format!("{path}?excludedAttributes=nosuch");
+    assert_eq!((status, text.clone()), call(provider, "GET", &slow, Value::Null).await);
+    text
+}
+
+#[tokio::test]
+async fn text_says_what_a_document_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(directory.path().join("test.db")).unwrap();
+    let scope = Scope::tenant(TenantId::new("a").unwrap());
+    let provider = ServiceProvider::builder(store)
+        .base_url(url::Url::parse("https://example.com/v2").unwrap())
+        .authenticator(BearerTokens::new([
+            BearerToken::new("test", &"t0ken".into(), scope).unwrap()
+        ]))
+        .build()
+        .unwrap();
+    let boss =
+        create(&provider, "/Users", json!({"schemas": [USER], "userName": "b\"oss\\"})).await;
+    assert_eq!(check(&provider, &boss).await["userName"], "b\"oss\\");
+    let id = |path: &str| path.rsplit('/').next().unwrap().to_owned();
+    let body = json!({
+        "schemas": [USER, ENTERPRISE], "userName": "a", "password": "s3cret",
+        "externalId": "e", "name": {"familyName": "A\u{1F600}"},
+        ENTERPRISE: {"manager": {"value": id(&boss)}},
+    });
+    let user = create(&provider, "/Users", body).await;
+    let shown = check(&provider, &user).await;
+    let manager = shown[ENTERPRISE]["manager"]["$ref"].as_str().unwrap();
+    assert_eq!(manager, format!("https://example.com/v2{boss}"));
+    assert!(shown.get("password").is_none());
+    let empty = create(&provider, "/Groups", json!({"schemas": [GROUP], "displayName": "e"})).await;
+    check(&provider, &empty).await;
+    let members = json!([{"value": id(&boss)}, {"value": id(&empty)}]);
+    let body = json!({"schemas": [GROUP], "displayName": "g", "members": members});
+    let group = create(&provider, "/Groups", body).await;
+    assert_eq!(check(&provider, &group).await["members"].as_array().unwrap().len(), 2);
+    assert_eq!(check(&provider, &boss).await["groups"][0]["display"], "g");
+    // What was written is read, at once.
+    for number in 0..50 {
+        let body = json!({"schemas": [USER], "userName": "boss", "title": number.to_string()});
+        assert_eq!(call(&provider, "PUT", &boss, body).await.0, 200);
+        assert_eq!(check(&provider, &boss).await["title"], number.to_string());
+    }
+    assert_eq!(call(&provider, "DELETE", &group, Value::Null).await.0, 204);
+    assert_eq!(check(&provider, &group).await["status"], "404");
+    assert!(check(&provider, &boss).await.get("groups").is_none());
+    let upper = boss.to_uppercase().replace("/USERS", "/Users");
+    assert_eq!(check(&provider, &upper).await["status"], "404");
+}
