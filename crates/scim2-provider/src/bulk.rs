@@ -19,6 +19,7 @@ use crate::base::Base;
 use crate::bulk::job::Job;
 use crate::bulk::plan::{Operation, Plan, Target};
 use crate::bulk::references::{Form, Hold, PREFIX, References, Visit};
+use crate::metrics;
 use crate::provider::{Exchange, ServiceProvider};
 use crate::respond::{Answer, Failure};
 use crate::route::Route;
@@ -59,8 +60,9 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
                 .into());
         }
         // Each operation counts against the rate limit; the request itself has been counted.
-        let more = u32::try_from(found.saturating_sub(1)).unwrap_or(u32::MAX);
-        self.limits.owe(cx.principal, more, self.clock.now());
+        let operations = u32::try_from(found).unwrap_or(u32::MAX);
+        self.limits.owe(cx.principal, operations.saturating_sub(1), self.clock.now());
+        metrics::bulk_operations(operations);
         let mut entries = self.entries(&cx.base, request.operations);
         let needs: Vec<Operation> = entries.iter_mut().map(|entry| self.needs_of(entry)).collect();
         let plan = Plan::new(&needs);

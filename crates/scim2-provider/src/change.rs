@@ -14,6 +14,7 @@ use crate::events::{Cascade, ChangeEvent, ChangeRecord, ProposedChange};
 use crate::provider::{Exchange, ServiceProvider};
 use crate::respond::Failure;
 use crate::store::{Load, Store, StoreError, Stored, Updated, Write};
+use crate::watch::watched;
 
 impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     /// Adds a resource.
@@ -27,7 +28,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         let proposed = ProposedChange::new(cx.principal, ty, None, &record);
         self.ask(&ProposedChange { after: Some(&resource), ..proposed })?;
         let write = Write::from(resource).with_record(self.kept(&record));
-        let stored = self.store.insert(&cx.principal.scope, ty, write).await?;
+        let stored = watched("insert", self.store.insert(&cx.principal.scope, ty, write)).await?;
         self.done(cx, ty, &stored, None, record);
         Ok(stored)
     }
@@ -57,7 +58,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         };
         let scope = &cx.principal.scope;
         let Updated { stored, changed, .. } =
-            self.store.update(scope, ty, id, load, Box::new(change)).await?;
+            watched("update", self.store.update(scope, ty, id, load, Box::new(change))).await?;
         if let (true, Some((before, record))) = (changed, made) {
             self.done(cx, ty, &stored, Some(&before), record);
         }
@@ -81,10 +82,11 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         let record = self.signed(cx, ChangeRecord::members(delta));
         self.ask(&ProposedChange::new(cx.principal, ty, Some(id), &record))?;
         let (scope, kept) = (&cx.principal.scope, self.kept(&record));
-        let Updated { stored, changed, members } = self
-            .store
-            .change_members(scope, ty, id, condition.if_match(), delta, kept.as_ref())
-            .await?;
+        let Updated { stored, changed, members } = watched(
+            "change_members",
+            self.store.change_members(scope, ty, id, condition.if_match(), delta, kept.as_ref()),
+        )
+        .await?;
         if changed {
             self.done(cx, ty, &stored, None, record.with_members(&members));
         }
@@ -113,7 +115,8 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             gone = Some((before.version.clone(), record, cascade.clone()));
             Ok(kept)
         };
-        self.store.delete(&cx.principal.scope, ty, id, load, Box::new(check)).await?;
+        watched("delete", self.store.delete(&cx.principal.scope, ty, id, load, Box::new(check)))
+            .await?;
         if let Some((version, record, cascade)) = gone {
             for (affected, record) in cascade.records(id, &record) {
                 let (name, id) = (&*affected.resource_type, affected.id.as_str());

@@ -23,6 +23,7 @@ use crate::provider::{Exchange, ServiceProvider};
 use crate::query::parameters;
 use crate::respond::{Answer, Failure};
 use crate::store::{Load, Store, StoreError, Stored, has_groups, has_members};
+use crate::watch::watched;
 
 impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     /// POST to an endpoint (RFC 7644 §3.3).
@@ -61,12 +62,14 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             _ => None,
         };
         if self.shows_text(ty, &projection) && !condition.needs_reading() {
-            let text = self.store.get_text(scope, ty, id, load).await?;
+            let text = watched("get", self.store.get_text(scope, ty, id, load)).await?;
             let text = text.ok_or(StoreError::NotFound)?;
             let answer = not_modified(text.version());
             return Ok(answer.unwrap_or_else(|| self.show_text(&cx.base, ty, text)));
         }
-        let stored = self.store.get(scope, ty, id, load).await?.ok_or(StoreError::NotFound)?;
+        let stored = watched("get", self.store.get(scope, ty, id, load))
+            .await?
+            .ok_or(StoreError::NotFound)?;
         condition.check(ty, &stored)?;
         if let Some(answer) = not_modified(&stored.version) {
             return Ok(answer);
@@ -127,6 +130,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         let read = || {
             let projection = self.projection(cx, ty)?;
             let op = PatchOp::from_slice(&body, &self.policy)?;
+            tracing::Span::current().record("scim.patch.ops", op.operations.len());
             self.rules.check_patch(ty, &op)?;
             let op = self.without_password(ty, op)?;
             let delta = self.member_delta(ty, &op)?;
@@ -150,7 +154,8 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
                 match shown {
                     Load::WithoutMembers => stored,
                     Load::Full => {
-                        let stored = self.store.get(scope, ty, id, Load::Full).await?;
+                        let stored =
+                            watched("get", self.store.get(scope, ty, id, Load::Full)).await?;
                         stored.ok_or(StoreError::NotFound)?
                     }
                 }

@@ -54,7 +54,9 @@
 //! | `http.server.request.duration` | histogram | `http.request.method`, `http.route`, `http.response.status_code` |
 //! | `http.server.active_requests` | gauge | |
 //! | `http.server.request.body.size` | histogram | `http.request.method`, `http.route` |
+//! | `db.client.operation.duration` | histogram, of calls of the store | `db.operation.name` |
 //! | `scim.server.operations` | counter | `operation`, `resource_type`, `result` |
+//! | `scim.bulk.operations` | counter, of what bulk requests ask for | |
 //! | `scim.auth.failures` | counter | `reason` |
 
 mod audit;
@@ -87,8 +89,10 @@ mod respond;
 mod root;
 mod route;
 pub mod scope;
+mod shape;
 pub mod store;
 pub mod text;
+mod watch;
 
 pub use auth::Authenticator;
 pub use base::{BaseUrl, Forwarded, MountPath, Scheme};

@@ -15,6 +15,23 @@ pub(crate) struct Meter {
     begin: std::time::Instant,
 }
 
+/// A call of the store.
+pub(crate) struct StoreCall {
+    #[cfg(feature = "metrics")]
+    begin: std::time::Instant,
+    #[cfg(feature = "metrics")]
+    operation: &'static str,
+}
+
+#[cfg(not(feature = "metrics"))]
+impl StoreCall {
+    pub(crate) fn begin(_: &'static str) -> Self {
+        Self {}
+    }
+
+    pub(crate) fn end(self) {}
+}
+
 #[cfg(not(feature = "metrics"))]
 impl Meter {
     pub(crate) fn begin() -> Self {
@@ -31,10 +48,13 @@ pub(crate) fn body(_: &Method, _: &Route<'_>, _: usize) {}
 pub(crate) fn operation(_: &Method, _: &Route<'_>, _: StatusCode) {}
 
 #[cfg(not(feature = "metrics"))]
+pub(crate) fn bulk_operations(_: u32) {}
+
+#[cfg(not(feature = "metrics"))]
 pub(crate) fn auth_failure(_: &AuthError) {}
 
 #[cfg(feature = "metrics")]
-pub(crate) use self::on::{auth_failure, body, operation};
+pub(crate) use self::on::{auth_failure, body, bulk_operations, operation};
 
 #[cfg(feature = "metrics")]
 mod on {
@@ -42,13 +62,26 @@ mod on {
 
     use metrics::{SharedString, counter, gauge, histogram};
 
-    use super::{AuthError, Meter, Method, Route, StatusCode};
+    use super::{AuthError, Meter, Method, Route, StatusCode, StoreCall};
 
     const ACTIVE: &str = "http.server.active_requests";
     const DURATION: &str = "http.server.request.duration";
     const BODY_SIZE: &str = "http.server.request.body.size";
+    const STORE_DURATION: &str = "db.client.operation.duration";
     const OPERATIONS: &str = "scim.server.operations";
+    const BULK_OPERATIONS: &str = "scim.bulk.operations";
     const AUTH_FAILURES: &str = "scim.auth.failures";
+
+    impl StoreCall {
+        pub(crate) fn begin(operation: &'static str) -> Self {
+            Self { begin: Instant::now(), operation }
+        }
+
+        pub(crate) fn end(self) {
+            histogram!(STORE_DURATION, "db.operation.name" => self.operation)
+                .record(self.begin.elapsed());
+        }
+    }
 
     impl Meter {
         pub(crate) fn begin() -> Self {
@@ -110,6 +143,10 @@ mod on {
             AuthError::TooManyAttempts { .. } => "too_many_attempts",
         };
         counter!(AUTH_FAILURES, "reason" => reason).increment(1);
+    }
+
+    pub(crate) fn bulk_operations(number: u32) {
+        counter!(BULK_OPERATIONS).increment(number.into());
     }
 
     /// Methods are for clients to invent; the ones that are known have names.

@@ -145,6 +145,8 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             scim.resource_type = operation.map(|(ty, _)| ty.name()),
             scim.operation = operation.map(|(_, verb)| verb.as_str()),
             scim.error_type = tracing::field::Empty,
+            scim.patch.ops = tracing::field::Empty,
+            scim.filter.shape = tracing::field::Empty,
             request_id = %request_id,
         );
         async {
@@ -174,6 +176,14 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     /// limit, a path that is not its own.
     pub fn error_response(&self, parts: &Parts, error: Error) -> Response<Bytes> {
         let request_id = self.request_id(parts);
+        let _span = tracing::info_span!(
+            "scim.request",
+            http.request.method = %parts.method,
+            http.response.status_code = error.status().as_u16(),
+            scim.error_type = tracing::field::Empty,
+            request_id = %request_id,
+        )
+        .entered();
         let media_type = media::accepted(&parts.headers, self.rules.media_type());
         self.refuse(parts, error.into(), media_type.unwrap_or(MediaType::scim()), &request_id)
     }

@@ -22,7 +22,9 @@ use crate::cursor::Binding;
 use crate::locate::without_locations;
 use crate::provider::{Exchange, ServiceProvider};
 use crate::respond::{Answer, Failure};
+use crate::shape::shape;
 use crate::store::{Load, Page, Position, Query, Store, StoreError};
+use crate::watch::watched;
 
 impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     /// GET of an endpoint.
@@ -58,6 +60,10 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         let filter = self.parse_filter(request)?;
         let bound =
             filter.as_ref().map(|filter| self.bind(cx, ty, filter, &self.policy)).transpose()?;
+        let span = tracing::Span::current();
+        if let Some(filter) = filter.as_ref().filter(|_| !span.is_disabled()) {
+            span.record("scim.filter.shape", shape(filter));
+        }
         if let Some(bound) = bound.as_ref().filter(|_| asked_in == AskedIn::Url) {
             self.check_sensitive(ty, bound)?;
         }
@@ -91,14 +97,14 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         };
         let scope = &cx.principal.scope;
         if self.shows_text(ty, &projection) {
-            let found = self.store.query_text(scope, ty, &query).await?;
+            let found = watched("query", self.store.query_text(scope, ty, &query)).await?;
             // Everything but the results, which are text already.
             let next = cursor(found.next);
             let mut list = self.listed(Vec::new(), found.total, start_index, next);
             list.items_per_page = u64::try_from(found.resources.len()).ok();
             return Ok(self.list_text(&cx.base, ty, &list, found.resources));
         }
-        let found = self.store.query(scope, ty, &query).await?;
+        let found = watched("query", self.store.query(scope, ty, &query)).await?;
         let resources = found
             .resources
             .into_iter()
