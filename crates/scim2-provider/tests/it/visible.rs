@@ -4,7 +4,9 @@ use http::request::Parts;
 use scim2_core::ResourceType;
 use scim2_core::syntax::Filter;
 use scim2_provider::auth::{AuthError, Principal};
-use scim2_provider::{Authenticator, MemoryStore, Scope, ServiceProvider, TenantId};
+use scim2_provider::{
+    Authenticator, MemoryStore, ProviderConfig, RootSearch, Scope, ServiceProvider, TenantId,
+};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -34,9 +36,12 @@ struct Directory(ServiceProvider<MemoryStore, Partial>);
 
 impl Directory {
     fn new() -> Self {
+        let mut config = ProviderConfig::default();
+        config.root_search = Some(RootSearch::default());
         let provider = ServiceProvider::builder(MemoryStore::default())
             .base_url(url::Url::parse(BASE).unwrap())
             .authenticator(Partial)
+            .config(config)
             .build()
             .unwrap();
         Self(provider)
@@ -149,6 +154,27 @@ fn q27_members_change_in_groups_that_are_seen_alone() {
         directory.call("members", "GET", &path, &Value::Null).0
     };
     assert_eq!((get(&ids[0]), get(&ids[1])), (200, 404));
+}
+
+#[test]
+fn q27_a_query_over_all_types_sees_no_more() {
+    let directory = Directory::new();
+    let ids = people(&directory);
+    for name in ["seen", "unseen"] {
+        directory.create("/Groups", &json!({"schemas": [GROUP], "displayName": name}));
+    }
+    let found = |sees: &str, filter: &str| {
+        let filter = filter.replace(' ', "+").replace('"', "%22");
+        let path = format!("/?filter={filter}");
+        let (status, body) = directory.call(sees, "GET", &path, &Value::Null);
+        assert_eq!(status, 200, "{body}");
+        let number = body["Resources"].as_array().unwrap().len();
+        assert_eq!(body["totalResults"], number);
+        number
+    };
+    assert_eq!((found("everything", "id pr"), found("contractors", "id pr")), (6, 3));
+    let unseen = format!("id eq \"{}\" or displayName eq \"unseen\"", ids[0]);
+    assert_eq!((found("everything", &unseen), found("contractors", &unseen)), (2, 0));
 }
 
 #[test]
