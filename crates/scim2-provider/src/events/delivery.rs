@@ -19,6 +19,9 @@ use crate::clock::Clock;
 /// is told again, and of nothing later before. Others do not notice. It must not block the thread
 /// that it runs on.
 ///
+/// What it fails at for longer than [`DELIVERY_TIMEOUT`] is given up, and so is the oldest of more
+/// events than an [`Outbox`] keeps; both are logged as errors.
+///
 /// ```
 /// use scim2_provider::events::{ChangeEvent, Subscriber, SubscriberError};
 ///

@@ -9,7 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::ChangeEvent;
 use crate::store::StoreError;
 
-/// How many events an outbox keeps; when more come, the oldest are lost, and it is logged.
+/// How many events an outbox on a disk keeps; when more come, the oldest are lost, and it is
+/// logged.
 pub const OUTBOX_CAPACITY: usize = 1_000_000;
 
 /// What the methods of an [`Outbox`] return: a future behind a pointer.
@@ -22,7 +23,8 @@ pub type OutboxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>
 /// - They are read in the order in which the changes were made; once an event was read, none
 ///   appears before it.
 /// - Each subscriber has its own place, under a name that outlives the process.
-/// - What every subscriber has acknowledged is deleted. At most [`OUTBOX_CAPACITY`] are kept.
+/// - What every subscriber has acknowledged is deleted. Even if nobody fetches them, no more are
+///   kept than a limit says: [`OUTBOX_CAPACITY`] on a disk, [`MemoryOutbox::CAPACITY`] in memory.
 pub trait Outbox: Send + Sync {
     /// Delivers to these subscribers and to no others from now on. A new one gets what is still
     /// there.
@@ -49,9 +51,9 @@ pub trait Outbox: Send + Sync {
 }
 
 /// An [`Outbox`] in memory: what is in it is gone when the process ends.
-#[derive(Default)]
 pub struct MemoryOutbox {
     inner: Mutex<Inner>,
+    capacity: usize,
 }
 
 #[derive(Default)]
@@ -63,20 +65,35 @@ struct Inner {
 }
 
 impl MemoryOutbox {
+    /// How many events it keeps, unless it is told otherwise.
+    pub const CAPACITY: usize = 100_000;
+
+    /// An outbox for so many events; when more come, the oldest are lost, and it is logged.
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self { inner: Mutex::default(), capacity }
+    }
+
     /// Appends an event and gives it its sequence number.
     pub fn push(&self, event: ChangeEvent) {
         let mut inner = self.lock();
         inner.last += 1;
         let sequence = inner.last;
         inner.events.push_back(ChangeEvent { sequence, ..event });
-        if inner.events.len() > OUTBOX_CAPACITY {
+        if inner.events.len() > self.capacity {
             inner.events.pop_front();
-            tracing::error!(capacity = OUTBOX_CAPACITY, "an event was lost: nobody fetches them");
+            tracing::error!(capacity = self.capacity, "an event was lost: nobody fetches them");
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for MemoryOutbox {
+    fn default() -> Self {
+        Self::with_capacity(Self::CAPACITY)
     }
 }
 

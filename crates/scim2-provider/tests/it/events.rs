@@ -11,7 +11,9 @@ use scim2_core::change::MemberDelta;
 use scim2_core::etag::EntityTags;
 use scim2_core::resource::ResourceId;
 use scim2_provider::auth::{BearerToken, BearerTokens};
-use scim2_provider::events::{ChangeEvent, ChangeKind, ChangeRecord, Subscriber, SubscriberError};
+use scim2_provider::events::{
+    ChangeEvent, ChangeKind, ChangeRecord, MemoryOutbox, Outbox, Subscriber, SubscriberError,
+};
 use scim2_provider::store::{
     Change, Check, Load, Query, QueryResult, StoreError, Stored, Updated, Write,
 };
@@ -536,4 +538,18 @@ fn a_store_without_outbox_is_told_of_from_memory() {
             ("User".into(), ChangeKind::Deleted, 0),
         ]
     );
+}
+
+#[test]
+fn an_outbox_that_nobody_reads_does_not_grow_without_end() {
+    let outbox = MemoryOutbox::with_capacity(2);
+    let server = Setup::default().with(|builder| builder.subscriber(recorder("test").0)).server();
+    server.user("a");
+    let kept = server.provider.store().outbox().unwrap();
+    let event = block_on(kept.pending("test", 1)).unwrap().remove(0);
+    for _ in 0..3 {
+        outbox.push(event.clone());
+    }
+    let kept = block_on(outbox.pending("test", 10)).unwrap();
+    assert_eq!(kept.iter().map(|event| event.sequence).collect::<Vec<_>>(), [2, 3]);
 }

@@ -9,7 +9,7 @@ use scim2_core::resource::ResourceId;
 use scim2_core::{Error, ResourceType};
 use scim2_provider::auth::{BearerToken, BearerTokens};
 use scim2_provider::events::{
-    Cascade, ChangeEvent, ChangeRecord, Outbox, Subscriber, SubscriberError,
+    Cascade, ChangeEvent, ChangeRecord, OUTBOX_CAPACITY, Outbox, Subscriber, SubscriberError,
 };
 use scim2_provider::store::{Load, StoreError, Stored, Write};
 use scim2_provider::{MemoryStore, ProvisioningDomain, Scope, ServiceProvider, Store};
@@ -304,4 +304,26 @@ async fn told(ended: &Mutex<Vec<String>>) {
     while ended.lock().unwrap().is_empty() {
         tokio::task::yield_now().await;
     }
+}
+
+#[test]
+fn no_more_events_are_kept_than_there_is_room_for() {
+    let Fixture { store, runtime, directory, scope, .. } = Fixture::new();
+    let (path, ty) = (directory.path().join("scim.db"), ResourceType::user());
+    runtime.block_on(async {
+        insert(&store, &scope, &ty, json!({"userName": "a"})).await;
+        insert(&store, &scope, &ty, json!({"userName": "b"})).await;
+    });
+    drop(store);
+    // As if very many had come meanwhile.
+    let full =
+        format!("UPDATE sqlite_sequence SET seq = {OUTBOX_CAPACITY} WHERE name = 'scim_outbox'");
+    rusqlite::Connection::open(&path).unwrap().execute_batch(&full).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
+    let kept = runtime.block_on(async {
+        insert(&store, &scope, &ty, json!({"userName": "c"})).await;
+        pending(&store, "any").await
+    });
+    let last = u64::try_from(OUTBOX_CAPACITY).unwrap() + 1;
+    assert_eq!(kept.iter().map(|event| event.sequence).collect::<Vec<_>>(), [2, last]);
 }
