@@ -41,7 +41,10 @@ use crate::text::{StoredText, TextResult};
 /// - **Secrets.** What [`take_secrets`] takes out of a resource is stored apart and hashed, or
 ///   not at all, and never comes back in a [`Stored`].
 /// - **Order.** Without a sort key, results come in the order of creation, then by `id`; with
-///   one, ties come by `id`, ascending in both directions.
+///   one, ties come by `id`, ascending in both directions. A page by cursor goes on after the last
+///   result of the one before, whatever came or went in between.
+///
+/// `scim2_conformance::store::check` checks all of this.
 ///
 /// Implementors write plain `async fn`.
 pub trait Store: Send + Sync + 'static {

@@ -238,6 +238,9 @@ async fn manager(kit: &Kit) -> Result<(), Fault> {
 }
 
 async fn cascade_told(kit: &Kit) -> Result<(), Fault> {
+    if kit.store.outbox().is_none() {
+        return Err(Fault::NotOffered("the store has no outbox".to_owned()));
+    }
     let (boss, user) = managed(kit).await?;
     let group = kit.insert_group("g", &[&boss]).await?;
     let mut told = Vec::new();

@@ -1,8 +1,15 @@
 //! The suite against this library's own service provider.
 
+use std::future::ready;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::Router;
+use bytes::Bytes;
+use http::{Request, Response};
+use scim2_client::{Timer, Transport};
 use scim2_conformance::{Group as Checks, Options, Outcome, Report, checks, run};
 use scim2_core::{Group, User};
 use scim2_provider::{Handlers, MemoryStore, Store, SystemClock};
@@ -107,7 +114,7 @@ async fn an_endpoint_without_a_dialect_fails_the_checks_of_it() {
 #[tokio::test]
 async fn an_endpoint_that_is_not_there_fails_and_nothing_panics() {
     let transport = scim2_client::InProcess::new(|_| async {
-        let mut response = http::Response::new(bytes::Bytes::from_static(b"<html>"));
+        let mut response = Response::new(Bytes::from_static(b"<html>"));
         *response.status_mut() = http::StatusCode::BAD_GATEWAY;
         response
     });
@@ -120,7 +127,7 @@ async fn an_endpoint_that_is_not_there_fails_and_nothing_panics() {
 async fn credentials_are_not_in_the_report() {
     let base = support::base();
     let provider = support::provider(MemoryStore::default(), Dialect::Strict, &base);
-    let teapot = |_: &_, mut response: http::Response<_>| {
+    let teapot = |_: &_, mut response: Response<_>| {
         *response.status_mut() = http::StatusCode::IM_A_TEAPOT;
         response
     };
@@ -138,7 +145,7 @@ async fn only_the_chosen_checks_run() {
     let options = support::options(&base, Dialect::Strict).only("etag.");
     let report = run(&support::in_process(provider), &options).await;
     assert_eq!(report.checks.len(), 7, "{report}");
-    assert!(report.checks.iter().all(|check| check.outcome == Outcome::Passed), "{report}");
+    passes_all(&report);
 }
 
 #[test]
@@ -149,4 +156,54 @@ fn checks_have_names_of_their_own_and_name_their_rule() {
     ids.dedup();
     assert_eq!(ids.len(), count);
     assert!(checks().all(|check| !check.title.is_empty() && !check.rule.is_empty()));
+}
+
+/// An endpoint that answers every third request with 429, and a clock that does not wait.
+struct Throttled<T> {
+    inner: T,
+    calls: AtomicUsize,
+    waits: Waits,
+}
+
+#[derive(Default)]
+struct Waits(AtomicUsize);
+
+impl Timer for Waits {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        assert_eq!(duration, Duration::from_secs(2));
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Box::pin(ready(()))
+    }
+}
+
+impl<T: Transport> Transport for Throttled<T> {
+    type Error = T::Error;
+
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, T::Error> {
+        if self.calls.fetch_add(1, Ordering::Relaxed) % 3 == 2 {
+            let refusal = Response::builder().status(429).header("retry-after", "2");
+            return Ok(refusal.body(Bytes::new()).unwrap());
+        }
+        self.inner.send(request).await
+    }
+
+    fn timer(&self) -> Option<&dyn Timer> {
+        Some(&self.waits)
+    }
+}
+
+#[tokio::test]
+async fn a_throttled_request_is_sent_again_when_it_may_be() {
+    let base = support::base();
+    let provider = support::provider(MemoryStore::default(), Dialect::Strict, &base);
+    let inner = support::in_process(provider);
+    let transport = Throttled { inner, calls: AtomicUsize::new(0), waits: Waits::default() };
+    let options = support::options(&base, Dialect::Strict).only("create.");
+    passes_all(&run(&transport, &options).await);
+    assert!(transport.waits.0.load(Ordering::Relaxed) > 10);
+}
+
+#[track_caller]
+fn passes_all(report: &Report) {
+    assert!(report.checks.iter().all(|check| check.outcome == Outcome::Passed), "{report}");
 }

@@ -112,7 +112,7 @@ type Before = fn(Request<Bytes>) -> Request<Bytes>;
 type After = fn(&Request<Bytes>, Response<Bytes>) -> Response<Bytes>;
 
 /// Faults of a protocol, each with the check that finds it.
-const PROTOCOL_FAULTS: [(&str, &str, Before, After); 37] = [
+const PROTOCOL_FAULTS: [(&str, &str, Before, After); 41] = [
     ("another media type", "create.answer", same, |_, response| {
         with_header(response, CONTENT_TYPE, "text/html")
     }),
@@ -273,6 +273,34 @@ const PROTOCOL_FAULTS: [(&str, &str, Before, After); 37] = [
     ("a schema is nowhere by itself", "discovery.schema", same, |request, response| {
         let own = request.uri().path().starts_with("/Schemas/");
         status(response, own, 200, 404)
+    }),
+    ("a bulk status is a number", "bulk.create", same, |request, response| {
+        on_path(request, response, "/Bulk", |body| {
+            for result in operations_of(body) {
+                let status = result["status"].as_str().and_then(|code| code.parse::<u16>().ok());
+                result["status"] = status.into();
+            }
+        })
+    }),
+    ("a bulk result has no bulkId", "bulk.create", same, |request, response| {
+        on_path(request, response, "/Bulk", |body| {
+            for result in operations_of(body) {
+                remove(result, "bulkId");
+            }
+        })
+    }),
+    (
+        "`failOnErrors` is ignored",
+        "bulk.fail-on-errors",
+        |request| in_body(request, "failOnErrors", "failOnNothing"),
+        unaltered,
+    ),
+    ("an error in bulk is not told", "bulk.errors", same, |request, response| {
+        on_path(request, response, "/Bulk", |body| {
+            for result in operations_of(body) {
+                remove(result, "response");
+            }
+        })
     }),
     ("text is mangled", "create.unicode", same, |_, response| {
         let text = String::from_utf8_lossy(response.body()).replace('Ł', "L");

@@ -15,7 +15,7 @@ use crate::in_memory::page_in_memory;
 use crate::scope::Scope;
 use crate::store::{
     Change, Check, Load, Page, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
-    has_groups,
+    has_groups, has_members,
 };
 
 /// The store of one resource type that a handler keeps.
@@ -131,12 +131,23 @@ impl<R: TypedResource, H: Handler<R>> Store for Adapter<R, H> {
         scope: &Scope,
         ty: &ResourceType,
         id: &ResourceId,
-        _: Load,
+        load: Load,
         mut change: Change<'_>,
     ) -> Result<Updated, StoreError> {
+        let keeps_members = load == Load::WithoutMembers && has_members(ty);
         self.write(scope, ty, id, &mut |before| {
-            let after = change(before).map_err(StoreError::Refused)?;
-            Ok(after.map(|write| write.resource.into_inner()))
+            let Some(write) = change(before).map_err(StoreError::Refused)? else {
+                return Ok(None);
+            };
+            let mut after = write.resource.into_inner();
+            if keeps_members {
+                // The handler is given whole values, and these members are not part of the change.
+                match before.resource.get("members") {
+                    Some(members) => after.insert("members", members.clone()),
+                    None => after.remove("members"),
+                };
+            }
+            Ok(Some(after))
         })
         .await
     }

@@ -223,6 +223,18 @@ impl Tables {
         }
         self.memberships.retain(|(_, known)| known != member);
     }
+
+    /// Nobody is managed by somebody who is gone.
+    fn dismiss(&mut self, manager: &str, now: DateTime<Utc>) {
+        for row in self.users.values_mut() {
+            let Some(enterprise) = &mut row.resource.enterprise else { continue };
+            let known = enterprise.manager.as_ref().and_then(|known| known.value.as_deref());
+            if known == Some(manager) {
+                enterprise.manager = None;
+                row.touch(now);
+            }
+        }
+    }
 }
 
 impl Handler<User> for Directory {
@@ -280,6 +292,7 @@ impl Handler<User> for Directory {
             row.expect(expected)?;
             tables.users.remove(id.as_str());
             tables.leave_all(id.as_str(), now);
+            tables.dismiss(id.as_str(), now);
             Ok(())
         })
     }

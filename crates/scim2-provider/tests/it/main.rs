@@ -15,6 +15,7 @@ mod auth_rows;
 mod bad_input;
 mod bulk;
 mod bulk_law;
+mod contract;
 mod create;
 mod cursor;
 mod cursor_rows;
