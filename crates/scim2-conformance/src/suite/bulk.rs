@@ -124,6 +124,7 @@ async fn forward_reference(session: &mut Session<'_>) -> Verdict {
 }
 
 async fn all_methods(session: &mut Session<'_>) -> Verdict {
+    session.has_attributes(&["displayName"])?;
     session.offers("bulk")?;
     session.offers("patch")?;
     let users = session.users()?;

@@ -165,6 +165,7 @@ async fn wrong_type(session: &mut Session<'_>) -> Verdict {
 }
 
 async fn attribute_case(session: &mut Session<'_>) -> Verdict {
+    session.has_attributes(&["displayName"])?;
     let users = session.users()?;
     let name = session.name();
     let mut body = session.user(json!({"userName": null, "displayName": null}));
@@ -230,6 +231,7 @@ async fn json_media_type(session: &mut Session<'_>) -> Verdict {
 }
 
 async fn unicode(session: &mut Session<'_>) -> Verdict {
+    session.has_attributes(&["displayName"])?;
     let text = "Łukasz \u{1F600} \"quoted\" \\ ΩΣς 平仮名";
     let path = session.new_user_path(json!({"displayName": text})).await?;
     session.get(path).await?.has("/displayName", &json!(text))

@@ -50,6 +50,7 @@ async fn header(session: &mut Session<'_>) -> Verdict {
 }
 
 async fn changes(session: &mut Session<'_>) -> Verdict {
+    session.has_attributes(&["displayName"])?;
     let (path, read, version) = version(session).await?;
     let again = session.get(path.as_str()).await?;
     ensure(again.header("etag") == Some(&version), || {
@@ -75,6 +76,7 @@ async fn if_none_match(session: &mut Session<'_>) -> Verdict {
 }
 
 async fn put(session: &mut Session<'_>) -> Verdict {
+    session.has_attributes(&["displayName"])?;
     let (path, read, version) = version(session).await?;
     let body = renamed(&read, "Changed");
     let call = conditional(Method::PUT, &path, IF_MATCH, OTHER).json(&body);
@@ -85,6 +87,7 @@ async fn put(session: &mut Session<'_>) -> Verdict {
 }
 
 async fn patch(session: &mut Session<'_>) -> Verdict {
+    session.has_attributes(&["displayName"])?;
     session.offers("patch")?;
     let (path, read, version) = version(session).await?;
     let body = patch_op(&json!([{"op": "replace", "path": "displayName", "value": "Changed"}]));
@@ -103,6 +106,7 @@ async fn delete(session: &mut Session<'_>) -> Verdict {
 }
 
 async fn lost_update(session: &mut Session<'_>) -> Verdict {
+    session.has_attributes(&["displayName"])?;
     let (path, read, version) = version(session).await?;
     let first = conditional(Method::PUT, &path, IF_MATCH, &version).json(&renamed(&read, "First"));
     session.send(first).await?.is(&[200])?;

@@ -100,6 +100,7 @@ fn has_mails(reply: &Reply, expected: &[&str]) -> Verdict {
 }
 
 async fn answer(session: &mut Session<'_>) -> Verdict {
+    session.has_attributes(&["displayName"])?;
     session.offers("patch")?;
     let path = session.new_user_path(json!({})).await?;
     let operations = json!([{"op": "replace", "path": "displayName", "value": "Changed"}]);
@@ -156,6 +157,7 @@ async fn add_twice(session: &mut Session<'_>) -> Verdict {
 }
 
 async fn replace(session: &mut Session<'_>) -> Verdict {
+    session.has_attributes(&["displayName", "active"])?;
     let operations = json!([
         {"op": "replace", "path": "displayName", "value": "Changed"},
         {"op": "replace", "path": "active", "value": false},
@@ -166,6 +168,7 @@ async fn replace(session: &mut Session<'_>) -> Verdict {
 }
 
 async fn replace_without_path(session: &mut Session<'_>) -> Verdict {
+    session.has_attributes(&["displayName", "name.givenName"])?;
     let operations = json!([{"op": "replace", "value": {"displayName": "Changed"}}]);
     let read = patched(session, json!({}), operations).await?;
     read.has("/displayName", &json!("Changed"))?;
@@ -280,6 +283,7 @@ async fn sequence(session: &mut Session<'_>) -> Verdict {
 }
 
 async fn atomic(session: &mut Session<'_>) -> Verdict {
+    session.has_attributes(&["displayName"])?;
     let operations = json!([
         {"op": "replace", "path": "displayName", "value": "Changed"},
         {"op": "remove", "path": "userName"},

@@ -37,12 +37,14 @@ fn shown_in(resource: &Value, shown: &[&str], hidden: &[&str]) -> Verdict {
 }
 
 async fn attributes(session: &mut Session<'_>) -> Verdict {
+    session.has_attributes(&["displayName", "emails", "name"])?;
     let path = session.new_user_path(json!({})).await?;
     let reply = session.get(with_query(&path, &[("attributes", "displayName,emails")])).await?;
     shows(&reply, &["/id", "/displayName", "/emails/0/value"], &["/userName", "/name"])
 }
 
 async fn excluded(session: &mut Session<'_>) -> Verdict {
+    session.has_attributes(&["displayName", "emails", "name"])?;
     let path = session.new_user_path(json!({})).await?;
     let query = [("excludedAttributes", "displayName,emails,id")];
     let reply = session.get(with_query(&path, &query)).await?;
@@ -65,6 +67,7 @@ async fn sub_attributes(session: &mut Session<'_>) -> Verdict {
 }
 
 async fn urn(session: &mut Session<'_>) -> Verdict {
+    session.has_attributes(&["displayName", "name.givenName", "name.familyName"])?;
     let path = session.new_user_path(json!({})).await?;
     let query =
         [("attributes", "URN:ietf:params:scim:schemas:core:2.0:User:DISPLAYNAME,name.GIVENNAME")];
@@ -73,6 +76,7 @@ async fn urn(session: &mut Session<'_>) -> Verdict {
 }
 
 async fn list(session: &mut Session<'_>) -> Verdict {
+    session.has_attributes(&["displayName", "emails", "name"])?;
     session.offers("filter")?;
     let users = session.users()?;
     let created = session.new_user(json!({})).await?;
@@ -88,6 +92,7 @@ async fn list(session: &mut Session<'_>) -> Verdict {
 }
 
 async fn search(session: &mut Session<'_>) -> Verdict {
+    session.has_attributes(&["displayName", "emails", "name"])?;
     session.offers("filter")?;
     let users = session.users()?;
     let created = session.new_user(json!({})).await?;
@@ -102,6 +107,7 @@ async fn search(session: &mut Session<'_>) -> Verdict {
 }
 
 async fn writes(session: &mut Session<'_>) -> Verdict {
+    session.has_attributes(&["displayName", "emails", "name"])?;
     let users = session.users()?;
     let named = [("attributes", "displayName")];
     let body = session.user(json!({}));

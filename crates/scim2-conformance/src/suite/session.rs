@@ -504,7 +504,7 @@ impl<'w> Session<'w> {
     }
 
     /// The body of a user with all that endpoints commonly demand, and these members; a member
-    /// that is null here is left out.
+    /// that is null here is left out, and so is what the endpoint does not know.
     pub(super) fn user(&mut self, members: Value) -> Value {
         let name = self.name();
         let mut user = json!({
@@ -516,7 +516,17 @@ impl<'w> Session<'w> {
             "active": true,
         });
         merge(&mut user, members);
+        if let Value::Object(members) = &mut user {
+            members.retain(|name, _| self.knows(name));
+        }
         user
+    }
+
+    /// Whether a member of a user is common to all resources, an extension, or advertised.
+    fn knows(&self, name: &str) -> bool {
+        matches!(name, "schemas" | "id" | "externalId" | "meta")
+            || name.starts_with("urn:")
+            || self.has_attributes(&[name]).is_ok()
     }
 
     /// Creates a user.

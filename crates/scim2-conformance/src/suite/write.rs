@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::errors::NOBODY;
-use super::session::{Session, Verdict, ensure, merge, patch_op};
+use super::session::{Session, Verdict, ensure, patch_op};
 use super::table;
 
 table! { Rfc:
@@ -67,8 +67,7 @@ async fn missing_resource(session: &mut Session<'_>) -> Verdict {
 
 async fn required(session: &mut Session<'_>) -> Verdict {
     let path = session.new_user_path(json!({})).await?;
-    let mut body = session.user(json!({"userName": null}));
-    merge(&mut body, json!({"displayName": "Nameless"}));
+    let body = session.user(json!({"userName": null}));
     session.put(&path, &body).await?.is_bad_request("invalidValue")
 }
 
@@ -81,6 +80,7 @@ async fn duplicate(session: &mut Session<'_>) -> Verdict {
 }
 
 async fn last_modified(session: &mut Session<'_>) -> Verdict {
+    session.has_attributes(&["displayName"])?;
     let created = session.new_user(json!({})).await?;
     let path = format!("{}/{}", session.users()?, created.id()?);
     let body = session.user(json!({
@@ -103,6 +103,7 @@ async fn last_modified(session: &mut Session<'_>) -> Verdict {
 }
 
 async fn refused(session: &mut Session<'_>) -> Verdict {
+    session.has_attributes(&["displayName"])?;
     let first = session.new_user(json!({})).await?;
     let second = session.new_user(json!({"displayName": "Untouched"})).await?;
     let path = format!("{}/{}", session.users()?, second.id()?);

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use scim2_client::{Timer, Transport};
 use scim2_conformance::{Group as Checks, Options, Outcome, Report, checks, run};
-use scim2_core::{Group, User};
+use scim2_core::{Catalog, Group, ResourceType, User};
 use scim2_provider::{Handlers, MemoryStore, Store, SystemClock};
 use scim2_reqwest::ReqwestTransport;
 use scim2_sql::{Durability, Secrets, SqliteStore};
@@ -98,6 +98,18 @@ async fn both_stores_pass_over_a_socket() {
         let report = check_over_a_socket(store, dialect).await;
         passes(&report, &format!("SQLite, {dialect:?}"));
     }
+}
+
+#[tokio::test]
+async fn an_endpoint_with_few_attributes_is_not_asked_for_more() {
+    let mut catalog = Catalog::default();
+    catalog.register(ResourceType::user().with_only(&["userName", "active"]).unwrap()).unwrap();
+    let base = support::base();
+    let provider = support::provider_of(catalog, MemoryStore::default(), Dialect::Strict, &base);
+    let options = support::options(&base, Dialect::Strict).groups([Checks::Rfc]);
+    let report = run(&support::in_process(provider), &options).await;
+    assert!(report.is_success(), "{report}");
+    assert!(report.count("passed") > 50, "{report}");
 }
 
 #[tokio::test]

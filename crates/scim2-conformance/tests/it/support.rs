@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use scim2_client::{InProcess, Transport};
 use scim2_conformance::{Group, Options, Report, run};
-use scim2_core::Policy;
 use scim2_core::rules::{EndpointRules, NoRules};
+use scim2_core::{Catalog, Policy};
 use scim2_provider::auth::{BearerToken, BearerTokens};
 use scim2_provider::{Scope, ServiceProvider, Store, TenantId};
 use url::Url;
@@ -53,9 +53,20 @@ impl Dialect {
 pub(crate) type Provider<S> = ServiceProvider<S, BearerTokens>;
 
 pub(crate) fn provider<S: Store>(store: S, dialect: Dialect, base: &Url) -> Provider<S> {
+    provider_of(Catalog::standard(), store, dialect, base)
+}
+
+/// An endpoint of these types.
+pub(crate) fn provider_of<S: Store>(
+    catalog: Catalog,
+    store: S,
+    dialect: Dialect,
+    base: &Url,
+) -> Provider<S> {
     let scope = Scope::tenant(TenantId::new("acme").unwrap());
     let token = BearerToken::new("suite", &TOKEN.into(), scope).unwrap();
     ServiceProvider::builder(store)
+        .catalog(catalog)
         .base_url(base.clone())
         .authenticator(BearerTokens::new([token]))
         .policy(dialect.policy())
