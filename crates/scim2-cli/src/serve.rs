@@ -12,7 +12,7 @@ use scim2_core::rules::{EndpointRules, NoRules};
 use scim2_core::secret::Secret;
 use scim2_core::{Catalog, Policy};
 use scim2_provider::auth::{BearerToken, BearerTokens, generate_token};
-use scim2_provider::{Offer, Scope, ServiceProvider, TenantId};
+use scim2_provider::{Offer, RootSearch, Scope, ServiceProvider, TenantId};
 use scim2_sql::SqliteStore;
 use tokio::net::TcpListener;
 use url::Url;
@@ -77,6 +77,8 @@ pub(crate) struct Offered {
     rules: Arc<dyn EndpointRules>,
     /// The store keeps hashes of passwords, so that they can be changed; AWS takes none.
     change_password: Offer,
+    /// Queries over all resource types, which AWS does not have.
+    root_search: Option<RootSearch>,
 }
 
 impl From<Profile> for Offered {
@@ -87,21 +89,31 @@ impl From<Profile> for Offered {
                 policy: Policy::strict(),
                 rules: Arc::new(NoRules),
                 change_password: Offer::Yes,
+                root_search: Some(of_everything()),
             },
             Profile::Entra => Self {
                 catalog: Catalog::standard(),
                 policy: scim2_vendor::entra::policy(),
                 rules: Arc::new(scim2_vendor::entra::Rules),
                 change_password: Offer::Yes,
+                root_search: Some(of_everything()),
             },
             Profile::Aws => Self {
                 catalog: scim2_vendor::aws::catalog(),
                 policy: scim2_vendor::aws::policy(),
                 rules: Arc::new(scim2_vendor::aws::Rules::default()),
                 change_password: Offer::No,
+                root_search: None,
             },
         }
     }
+}
+
+/// Queries over all resource types, without a filter too: results come in pages.
+fn of_everything() -> RootSearch {
+    let mut search = RootSearch::default();
+    search.unfiltered = Offer::Yes;
+    search
 }
 
 impl Serve {
@@ -191,6 +203,7 @@ impl Endpoint {
             .map_err(|error| Failure::because("token", &error))?;
         let mut config = operations.provider();
         config.change_password = offered.change_password;
+        config.root_search = offered.root_search;
         let provider = ServiceProvider::builder(store)
             .base_url(url.clone())
             .authenticator(BearerTokens::new([token]))

@@ -39,6 +39,7 @@ table! { Rfc:
     "filter.id", "`id` can be looked for", "RFC 7644 §3.4.2.2" => id;
     "filter.nothing", "a filter that matches nothing gives an empty list", "RFC 7644 §3.4.2" => |s| finds(s, r#"title eq "Nobody""#, "");
     "filter.search", "`.search` finds the same", "RFC 7644 §3.4.3" => search;
+    "filter.all-types", "a query of the root finds resources of every type", "RFC 7644 §3.4.2.1, §3.4.3" => all_types;
     "filter.malformed", "a filter that is none is an error 400 `invalidFilter`", "RFC 7644 §3.4.2.2, Table 9" => malformed;
     "filter.boolean-order", "booleans have no order: error 400 `invalidFilter`", "RFC 7644 Table 3" => boolean_order;
     "filter.unknown-attribute", "an unknown attribute never finds everybody", "RFC 7644 §3.4.2.2" => unknown_attribute;
@@ -93,6 +94,27 @@ async fn search(session: &mut Session<'_>) -> Verdict {
     ensure(found == "bc" || found == "cb", || {
         format!("`{filter}` should find `bc` and finds `{found}`")
     })
+}
+
+async fn all_types(session: &mut Session<'_>) -> Verdict {
+    session.offers("filter")?;
+    let user = session.new_user(json!({})).await?;
+    let group = session.new_group(&[]).await?;
+    let filter = format!("id eq \"{}\" or id eq \"{}\"", user.id()?, group.id()?);
+    let reply = session.search("", json!({"filter": filter})).await?;
+    if matches!(reply.status.as_u16(), 403 | 404 | 405 | 501) {
+        return Err(Stop::skip("queries over all resource types are not offered"));
+    }
+    let mut types: Vec<_> = reply
+        .list()?
+        .iter()
+        .filter_map(|resource| resource.pointer("/meta/resourceType")?.as_str())
+        .collect();
+    types.sort_unstable();
+    ensure(types == ["Group", "User"], || {
+        format!("`{filter}` should find a group and a user and finds {types:?}")
+    })?;
+    reply.has("/totalResults", &json!(2))
 }
 
 async fn malformed(session: &mut Session<'_>) -> Verdict {

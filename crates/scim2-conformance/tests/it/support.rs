@@ -9,7 +9,7 @@ use scim2_conformance::{Group, Options, Report, run};
 use scim2_core::rules::{EndpointRules, NoRules};
 use scim2_core::{Catalog, Policy};
 use scim2_provider::auth::{BearerToken, BearerTokens};
-use scim2_provider::{Scope, ServiceProvider, Store, TenantId};
+use scim2_provider::{ProviderConfig, RootSearch, Scope, ServiceProvider, Store, TenantId};
 use url::Url;
 
 pub(crate) const TOKEN: &str = "t0ken";
@@ -65,7 +65,10 @@ pub(crate) fn provider_of<S: Store>(
 ) -> Provider<S> {
     let scope = Scope::tenant(TenantId::new("acme").unwrap());
     let token = BearerToken::new("suite", &TOKEN.into(), scope).unwrap();
+    let mut config = ProviderConfig::default();
+    config.root_search = Some(RootSearch::default());
     ServiceProvider::builder(store)
+        .config(config)
         .catalog(catalog)
         .base_url(base.clone())
         .authenticator(BearerTokens::new([token]))
