@@ -120,10 +120,32 @@ impl Report {
         self.checks.iter().filter(|check| matches!(check.outcome, Outcome::Failed(_)))
     }
 
-    /// How many checks came out in this way: `passed`, `failed`, `warning`, `skipped`.
+    /// How many checks passed.
     #[must_use]
-    pub fn count(&self, outcome: &str) -> usize {
-        self.checks.iter().filter(|check| check.outcome.as_str() == outcome).count()
+    pub fn passed(&self) -> usize {
+        self.count(|outcome| matches!(outcome, Outcome::Passed))
+    }
+
+    /// How many checks failed.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        self.count(|outcome| matches!(outcome, Outcome::Failed(_)))
+    }
+
+    /// How many checks found something that should be otherwise.
+    #[must_use]
+    pub fn warnings(&self) -> usize {
+        self.count(|outcome| matches!(outcome, Outcome::Warning(_)))
+    }
+
+    /// How many checks were not made.
+    #[must_use]
+    pub fn skipped(&self) -> usize {
+        self.count(|outcome| matches!(outcome, Outcome::Skipped(_)))
+    }
+
+    fn count(&self, counts: impl Fn(&Outcome) -> bool) -> usize {
+        self.checks.iter().filter(|check| counts(&check.outcome)).count()
     }
 
     /// Everything, as JSON.
@@ -146,10 +168,10 @@ impl Report {
             .collect();
         json!({
             "endpoint": self.endpoint,
-            "passed": self.count("passed"),
-            "failed": self.count("failed"),
-            "warnings": self.count("warning"),
-            "skipped": self.count("skipped"),
+            "passed": self.passed(),
+            "failed": self.failed(),
+            "warnings": self.warnings(),
+            "skipped": self.skipped(),
             "leftBehind": self.left_behind,
             "checks": checks,
         })
@@ -171,8 +193,8 @@ impl Report {
             r#"<testsuite name="SCIM 2.0 at {}" tests="{}" failures="{}" skipped="{}">"#,
             Escaped(&self.endpoint),
             self.checks.len(),
-            self.count("failed"),
-            self.count("skipped"),
+            self.failed(),
+            self.skipped(),
         )?;
         for check in &self.checks {
             write!(
@@ -222,10 +244,10 @@ impl fmt::Display for Report {
             f,
             "{}: {} passed, {} failed, {} warnings, {} skipped",
             self.endpoint,
-            self.count("passed"),
-            self.count("failed"),
-            self.count("warning"),
-            self.count("skipped"),
+            self.passed(),
+            self.failed(),
+            self.warnings(),
+            self.skipped(),
         )
     }
 }
