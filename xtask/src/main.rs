@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 mod conformance;
+mod postgres;
 mod requirements;
 
 const USAGE: &str = "\
@@ -63,7 +64,7 @@ fn test(extent: Extent) -> Result<(), String> {
     let cargo = |arguments: &[&str]| run(&root, arguments);
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])?;
-    cargo(&["test", "--workspace", "--all-features"])?;
+    test_with_database(&root)?;
     document(&root)?;
     pure_core(&root)?;
     if extent == Extent::Full {
@@ -79,6 +80,24 @@ fn test(extent: Extent) -> Result<(), String> {
         }
         run(&root.join("benches"), &["bench", "--quiet", "--", "--test"])?;
         load(&root, &["--test"])?;
+    }
+    Ok(())
+}
+
+/// All tests, those on PostgreSQL too where there is one.
+fn test_with_database(root: &Path) -> Result<(), String> {
+    let mut command = Command::new(cargo_program());
+    command.current_dir(root).args(["test", "--workspace", "--all-features"]);
+    let database = postgres::Database::find();
+    match &database {
+        Ok(database) => {
+            command.env("DATABASE_URL", database.url());
+        }
+        Err(reason) => eprintln!("SKIPPED: the tests on PostgreSQL: {reason}"),
+    }
+    step(&mut command)?;
+    if let Err(reason) = &database {
+        eprintln!("SKIPPED: the tests on PostgreSQL: {reason}");
     }
     Ok(())
 }

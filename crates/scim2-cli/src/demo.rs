@@ -29,7 +29,7 @@ use tokio::sync::oneshot;
 use self::screen::Screen;
 use crate::Failure;
 use crate::operations::Operations;
-use crate::serve::{Endpoint, Profile, runtime};
+use crate::serve::{Endpoint, Profile, open_folder, runtime};
 
 /// How many failures are shown of each cycle; the log has all of them.
 const FAILURES_SHOWN: usize = 8;
@@ -86,9 +86,9 @@ impl Demo {
         let token = generate_token().map_err(|error| Failure::because("token", &error))?;
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let operations = Operations::default();
-        let endpoint =
-            Endpoint::open(&folder, Profile::Aws.into(), anywhere, None, &token, &operations)
-                .await?;
+        let offered = Profile::Aws.into();
+        let store = open_folder(&folder, &offered)?;
+        let endpoint = Endpoint::open(store, offered, anywhere, None, &token, &operations).await?;
         let url = endpoint.url.clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(endpoint.serve(async {

@@ -12,8 +12,8 @@ use scim2_core::rules::{EndpointRules, NoRules};
 use scim2_core::secret::Secret;
 use scim2_core::{Catalog, Policy};
 use scim2_provider::auth::{BearerToken, BearerTokens, generate_token};
-use scim2_provider::{Offer, RootSearch, Scope, ServiceProvider, TenantId};
-use scim2_sql::SqliteStore;
+use scim2_provider::{DynStore, Offer, RootSearch, Scope, ServiceProvider, Store, TenantId};
+use scim2_sql::{PostgresStore, SqliteStore};
 use tokio::net::TcpListener;
 use url::Url;
 
@@ -32,8 +32,18 @@ const DATABASE: &str = "scim.sqlite3";
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// The folder that holds the data; it is made if it is missing.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "database_url")]
+    data: Option<PathBuf>,
+    /// The PostgreSQL database that holds the data instead: `postgres://user@host/name`. Any
+    /// number of endpoints may share it. The connection is made without TLS.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "SCIM_DATABASE_URL",
+        hide_env_values = true,
+        conflicts_with = "data"
+    )]
+    database_url: Option<Secret>,
     /// Whose dialect is accepted, and whose limits apply.
     #[arg(long, value_enum, default_value = "strict")]
     profile: Profile,
@@ -123,8 +133,6 @@ impl Serve {
     }
 
     async fn serve(&self, out: &mut dyn Write) -> Result<(), Failure> {
-        std::fs::create_dir_all(&self.data)
-            .map_err(|error| Failure::because(self.data.display(), &error))?;
         let (token, made) = match &self.token {
             Some(token) => (token.clone(), false),
             None => (generate_token().map_err(|error| Failure::because("token", &error))?, true),
@@ -136,9 +144,25 @@ impl Serve {
                 .register(scim2_conformance::test_resource())
                 .map_err(|error| Failure::because("resource types", &error))?;
         }
+        let store = match (&self.database_url, &self.data) {
+            (Some(url), _) => {
+                let store = PostgresStore::connect(url.expose()).await;
+                DynStore::new(store.map_err(|error| Failure::because("database", &error))?)
+            }
+            (None, Some(folder)) => {
+                std::fs::create_dir_all(folder)
+                    .map_err(|error| Failure::because(folder.display(), &error))?;
+                DynStore::new(open_folder(folder, &offered)?)
+            }
+            (None, None) => {
+                return Err(Failure::Because(
+                    "neither a folder nor a database is named".to_owned(),
+                ));
+            }
+        };
         let metrics = self.operations.measure().await?;
         let endpoint = Endpoint::open(
-            &self.data,
+            store,
             offered,
             self.listen,
             self.base_url.clone(),
@@ -163,6 +187,15 @@ impl Serve {
     }
 }
 
+/// Opens the database in a folder.
+pub(crate) fn open_folder(folder: &Path, offered: &Offered) -> Result<SqliteStore, Failure> {
+    let database = folder.join(DATABASE);
+    SqliteStore::builder()
+        .reindex(offered.catalog.clone())
+        .open(&database)
+        .map_err(|error| Failure::because(database.display(), &error))
+}
+
 /// An endpoint that is ready to be served.
 pub(crate) struct Endpoint {
     /// The base URL: the tenant URL of Entra ID.
@@ -173,21 +206,16 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Opens the database in `folder` and listens. Locations begin with `base_url`, or with the
+    /// Listens for requests about what is in a store. Locations begin with `base_url`, or with the
     /// address that is listened on.
     pub(crate) async fn open(
-        folder: &Path,
+        store: impl Store,
         offered: Offered,
         listen: SocketAddr,
         base_url: Option<Url>,
         token: &Secret,
         operations: &Operations,
     ) -> Result<Self, Failure> {
-        let database = folder.join(DATABASE);
-        let store = SqliteStore::builder()
-            .reindex(offered.catalog.clone())
-            .open(&database)
-            .map_err(|error| Failure::because(database.display(), &error))?;
         let listener = TcpListener::bind(listen)
             .await
             .map_err(|error| Failure::because(format_args!("listening on {listen}"), &error))?;

@@ -77,6 +77,29 @@ pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// What [`escape`] was given.
+#[cfg(feature = "postgres")]
+pub(crate) fn unescape(text: &str) -> Cow<'_, str> {
+    if !text.contains('\u{1}') {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        if c != '\u{1}' {
+            plain.push(c);
+            continue;
+        }
+        plain.push(match (rest.next(), rest.next()) {
+            (Some('\u{2}'), Some('\u{2}')) => '\0',
+            (Some('\u{2}'), _) => '\u{1}',
+            (_, Some('\u{2}')) => '\u{2}',
+            _ => '\u{3}',
+        });
+    }
+    Cow::Owned(plain)
+}
+
 fn boolean(value: bool) -> &'static str {
     if value { "true" } else { "false" }
 }
@@ -193,6 +216,8 @@ mod tests {
         fn escapes_keep_order_and_parts(a in "[\0\u{1}\u{2}\u{3}\u{4}b]{0,6}", b in "[\0\u{1}\u{2}\u{3}\u{4}b]{0,3}") {
             let (x, y) = (escape(&a), escape(&b));
             prop_assert!(!x.contains('\0'));
+            #[cfg(feature = "postgres")]
+            prop_assert_eq!(unescape(&x), &*a);
             prop_assert_eq!(x.cmp(&y), a.cmp(&b));
             prop_assert_eq!(x.contains(&*y), a.contains(&b));
             prop_assert_eq!(x.starts_with(&*y), a.starts_with(&b));

@@ -45,6 +45,13 @@
 //! `meta.version` and `meta.location`, a provisioning domain's own `externalId`, and attributes
 //! that no schema defines.
 //!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `sqlite` (on) | `SqliteStore` |
+//! | `postgres` | `PostgresStore`: the same tables and answers in PostgreSQL, for any number of service providers |
+//!
 //! # An application's own tables
 //!
 //! A [`ColumnMap`] says where tables that are already there keep attributes, and turns the same
@@ -56,14 +63,19 @@ mod id;
 mod keys;
 mod lower;
 mod own;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod search;
 mod secret;
 mod shape;
 mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod turns;
 
 pub use columns::{Column, ColumnMap, ColumnMapBuilder, MapError, Rows};
+#[cfg(feature = "postgres")]
+pub use postgres::{ConnectError, PostgresStore, PostgresStoreBuilder};
 pub use secret::Secrets;
 pub use sql::{Dialect, Parameter, Sql};
 #[cfg(feature = "sqlite")]

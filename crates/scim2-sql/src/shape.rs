@@ -44,7 +44,7 @@ pub(crate) struct Member {
 }
 
 /// A singular reference such as `manager`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Reference {
     /// See [`reference_path`].
     pub(crate) path: String,
@@ -100,7 +100,7 @@ impl Member {
 
 /// Where a reference is in a document: the attribute's name, after the extension's URN and a
 /// space where it is in one. No URN and no name has a space.
-fn reference_path(extension: Option<&str>, name: &str) -> String {
+pub(crate) fn reference_path(extension: Option<&str>, name: &str) -> String {
     extension.map_or_else(|| name.to_owned(), |uri| format!("{uri} {name}"))
 }
 

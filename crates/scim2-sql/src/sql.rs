@@ -228,3 +228,27 @@ impl rusqlite::ToSql for Parameter {
         }
     }
 }
+
+#[cfg(feature = "postgres")]
+impl tokio_postgres::types::ToSql for Parameter {
+    fn to_sql(
+        &self,
+        ty: &tokio_postgres::types::Type,
+        out: &mut tokio_postgres::types::private::BytesMut,
+    ) -> Result<tokio_postgres::types::IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            Self::Text(text) => text.to_sql(ty, out),
+            Self::Integer(integer) => integer.to_sql(ty, out),
+            Self::Real(real) => real.to_sql(ty, out),
+            Self::Boolean(boolean) => boolean.to_sql(ty, out),
+            Self::Bytes(bytes) => bytes.to_sql(ty, out),
+        }
+    }
+
+    /// The text of a statement says of what type each place is.
+    fn accepts(_: &tokio_postgres::types::Type) -> bool {
+        true
+    }
+
+    tokio_postgres::types::to_sql_checked!();
+}

@@ -1,9 +1,7 @@
 //! The store.
 
-use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::hash::BuildHasher;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +18,6 @@ use scim2_provider::store::{
 };
 use scim2_provider::text::StoredText;
 use scim2_provider::{Clock, Scope, SystemClock};
-use tokio::sync::Mutex;
 
 use super::error::{OpenError, Sqlite};
 use super::glance::Glance;
@@ -32,11 +29,10 @@ use super::{outbox, query, write};
 use crate::id::Generator;
 use crate::secret::{Hashed, Secrets, hash_all, verify};
 use crate::shape::Content;
+use crate::turns::Turns;
 
 /// How often an update is tried before it is given up as lost to other writers.
 const MAX_RACES: u32 = 16;
-/// How many updates go on at once; those of one resource wait for each other.
-const STRIPES: usize = 64;
 /// How many statements each connection keeps prepared.
 const STATEMENTS: usize = 128;
 /// How long a connection waits for another program that holds the file.
@@ -79,9 +75,7 @@ struct Inner {
     glance: Glance,
     clock: Arc<dyn Clock>,
     secrets: Secrets,
-    /// Updates of one resource wait for each other here, not by losing races in the database.
-    stripes: Vec<Mutex<()>>,
-    hasher: RandomState,
+    turns: Turns,
     path: PathBuf,
     /// Held as long as the file is open.
     _lock: File,
@@ -182,12 +176,6 @@ impl SqliteStore {
         }
         self.inner.threads.read(move |_| hash_all(&secrets)).await
     }
-
-    fn stripe(&self, scope: &Scope, id: &ResourceId) -> Option<&Mutex<()>> {
-        let hash = self.inner.hasher.hash_one((&scope.tenant, id));
-        let stripes = u64::try_from(STRIPES).unwrap_or(1);
-        self.inner.stripes.get(usize::try_from(hash % stripes).unwrap_or(0))
-    }
 }
 
 impl fmt::Debug for SqliteStore {
@@ -267,10 +255,7 @@ impl Store for SqliteStore {
         load: Load,
         mut change: Change<'_>,
     ) -> Result<Updated, StoreError> {
-        let _turn = match self.stripe(scope, id) {
-            Some(stripe) => Some(stripe.lock().await),
-            None => None,
-        };
+        let _turn = self.inner.turns.take(scope, id).await;
         for _ in 0..MAX_RACES {
             let (scope, ty, id) = (scope.clone(), ty.clone(), id.clone());
             let (reader_scope, reader_ty) = (scope.clone(), ty.clone());
@@ -353,10 +338,7 @@ impl Store for SqliteStore {
         load: Load,
         mut check: Check<'_>,
     ) -> Result<(), StoreError> {
-        let _turn = match self.stripe(scope, id) {
-            Some(stripe) => Some(stripe.lock().await),
-            None => None,
-        };
+        let _turn = self.inner.turns.take(scope, id).await;
         for _ in 0..MAX_RACES {
             let (reader_scope, reader_ty, reader_id) = (scope.clone(), ty.clone(), id.clone());
             let (row, before, referrers) = self
@@ -525,8 +507,7 @@ impl SqliteStoreBuilder {
                 glance,
                 clock: self.clock,
                 secrets: self.secrets,
-                stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),
-                hasher: RandomState::new(),
+                turns: Turns::default(),
                 path: path.to_owned(),
                 _lock: lock,
             }),

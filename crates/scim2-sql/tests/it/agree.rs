@@ -1,7 +1,10 @@
-//! This store and the one in memory are the same store, but for where they keep things: whatever
-//! is done to both, whatever is asked of both, the answers are equal.
+//! These stores and the one in memory are the same store, but for where they keep things: whatever
+//! is done to all, whatever is asked of all, the answers are equal.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
+
+use chrono::{DateTime, Utc};
 
 use proptest::collection::vec;
 use proptest::option;
@@ -13,10 +16,13 @@ use scim2_core::sort::SortOrder;
 use scim2_core::syntax::Filter;
 use scim2_core::{Policy, Resource, ResourceType, Valid};
 use scim2_provider::store::{Load, Page, Query, StoreError, Stored, if_match};
-use scim2_provider::{MemoryStore, ProvisioningDomain, Scope, Store};
-use scim2_sql::{Durability, Secrets, SqliteStore};
+use scim2_provider::{Clock, MemoryStore, ProvisioningDomain, Scope, Store};
+use scim2_sql::{Durability, PostgresStore, Secrets, SqliteStore};
 use serde_json::{Map, Value, json};
 
+use tokio::runtime::Runtime;
+
+use crate::database;
 use crate::support::{ENTERPRISE, ManualClock, tenant};
 
 /// Texts that differ in case, in composition, not at all, or in what SQL would make of them.
@@ -268,6 +274,7 @@ fn asked() -> impl Strategy<Value = Asked> {
 /// One store, and the names by which the resources in it are known to both.
 struct Side<S> {
     store: S,
+    tenant: String,
     /// The `id` and type of everything that was ever made.
     made: Vec<(String, ResourceType)>,
 }
@@ -375,7 +382,8 @@ impl<S: Store> Side<S> {
     }
 
     /// Does something, and says what came of it in words that do not depend on the store.
-    async fn apply(&mut self, scope: &Scope, op: &Op) -> String {
+    async fn apply(&mut self, domain: bool, op: &Op) -> String {
+        let scope = &scope(&self.tenant, domain);
         let (user, group) = (ResourceType::user(), ResourceType::group());
         match op {
             Op::CreateUser(body) => {
@@ -460,7 +468,7 @@ impl<S: Store> Side<S> {
     /// Asks by index and by cursor to the end, and shows the answers.
     async fn ask(&self, asked: &Asked) -> Vec<String> {
         let ty = if asked.group { ResourceType::group() } else { ResourceType::user() };
-        let scope = scope(asked.domain);
+        let scope = scope(&self.tenant, asked.domain);
         let mut query = Query::page(Page::first(0)).with_load(asked.load);
         if let Some(term) = &asked.filter {
             let filter: Filter = self.filter(term).parse().unwrap();
@@ -531,8 +539,35 @@ fn fault(error: &StoreError) -> String {
     }
 }
 
-fn scope(domain: bool) -> Scope {
-    let scope = tenant("acme");
+static CASES: AtomicU64 = AtomicU64::new(0);
+
+/// Goes by the clock of the case that is being tried.
+#[derive(Debug, Default)]
+struct SharedClock(Mutex<Option<Arc<ManualClock>>>);
+
+impl SharedClock {
+    fn follow(&self, clock: &Arc<ManualClock>) {
+        *self.0.lock().unwrap() = Some(Arc::clone(clock));
+    }
+}
+
+impl Clock for SharedClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.0.lock().unwrap().as_ref().unwrap().now()
+    }
+}
+
+/// One store for all cases, each of which is a tenant.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(database::runtime);
+static POSTGRES: LazyLock<Option<(PostgresStore, Arc<SharedClock>)>> = LazyLock::new(|| {
+    let clock = Arc::new(SharedClock::default());
+    let builder = PostgresStore::builder().clock(clock.clone()).secrets(Secrets::Drop);
+    let store = RUNTIME.block_on(database::store("differential tests", builder))?;
+    Some((store, clock))
+});
+
+fn scope(name: &str, domain: bool) -> Scope {
+    let scope = tenant(name);
     if domain { scope.with_domain(ProvisioningDomain::new("entra").unwrap()) } else { scope }
 }
 
@@ -547,7 +582,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn sec_10_both_stores_give_the_same_answers(
+    fn sec_10_all_stores_give_the_same_answers(
         ops in vec((op(), any::<bool>()), 1..30),
         questions in vec(asked(), 1..24),
     ) {
@@ -560,22 +595,31 @@ proptest! {
             .readers(1)
             .open(directory.path().join("scim.db"))
             .unwrap();
-        let mut sqlite = Side { store: sqlite, made: Vec::new() };
+        let mut sqlite = Side { store: sqlite, tenant: "acme".to_owned(), made: Vec::new() };
         let memory = MemoryStore::with_clock(Arc::clone(&clock) as Arc<_>);
-        let mut memory = Side { store: memory, made: Vec::new() };
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
+        let mut memory = Side { store: memory, tenant: "acme".to_owned(), made: Vec::new() };
+        let mut postgres = POSTGRES.as_ref().map(|(store, shared)| {
+            shared.follow(&clock);
+            let tenant = format!("case-{}", CASES.fetch_add(1, Ordering::Relaxed));
+            Side { store: store.clone(), tenant, made: Vec::new() }
+        });
+        RUNTIME.block_on(async {
             for (op, domain) in &ops {
                 // The memory store's identifiers are in order only from one millisecond to the next.
                 clock.advance(1);
-                let scope = scope(*domain);
-                let expected = memory.apply(&scope, op).await;
-                prop_assert_eq!(sqlite.apply(&scope, op).await, expected, "{:?}", op);
+                let expected = memory.apply(*domain, op).await;
+                prop_assert_eq!(sqlite.apply(*domain, op).await, &*expected, "{:?}", op);
+                if let Some(postgres) = &mut postgres {
+                    prop_assert_eq!(postgres.apply(*domain, op).await, expected, "{:?}", op);
+                }
             }
             for asked in &questions {
                 let expected = memory.ask(asked).await;
                 let filter = asked.filter.as_ref().map(|term| sqlite.filter(term));
-                prop_assert_eq!(sqlite.ask(asked).await, expected, "{:?}", filter);
+                prop_assert_eq!(&sqlite.ask(asked).await, &expected, "{:?}", filter);
+                if let Some(postgres) = &postgres {
+                    prop_assert_eq!(postgres.ask(asked).await, expected, "{:?}", filter);
+                }
             }
             Ok(())
         })?;

@@ -7,6 +7,8 @@ mod columns;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod database;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod groups;
@@ -14,6 +16,8 @@ mod groups;
 mod outbox;
 #[cfg(test)]
 mod pages;
+#[cfg(test)]
+mod postgres;
 #[cfg(test)]
 mod rows;
 #[cfg(test)]

@@ -1,0 +1,163 @@
+//! What a failed statement means.
+
+use std::time::Duration;
+
+use deadpool_postgres::PoolError;
+use scim2_provider::store::StoreError;
+use tokio_postgres::error::SqlState;
+
+/// When to try again a database that is starting, stopping or too busy.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Why a store could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The database could not be reached, or a statement failed.
+    #[error("the database failed")]
+    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The connection string cannot be read.
+    #[error("the connection string cannot be read")]
+    Config(#[source] tokio_postgres::Error),
+    /// The tables were made by a newer version of this library.
+    #[error("the store has schema version {found}, this library knows no more than {known}")]
+    Newer {
+        /// The version of the tables.
+        found: i64,
+        /// The newest version that this library knows.
+        known: i64,
+    },
+    /// The comparison keys in the tables were made by other rules, so that look-ups would miss.
+    #[error("the store's comparison keys have version `{found}`, this library makes `{known}`")]
+    FoldVersion {
+        /// The version in the tables.
+        found: String,
+        /// The version that this library makes.
+        known: String,
+    },
+    /// The database does not keep text as UTF-8.
+    #[error("the database's encoding is `{found}`: it must be `UTF8`")]
+    Encoding {
+        /// The encoding.
+        found: String,
+    },
+}
+
+impl From<tokio_postgres::Error> for ConnectError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Database(Box::new(error))
+    }
+}
+
+impl From<PoolError> for ConnectError {
+    fn from(error: PoolError) -> Self {
+        Self::Database(Box::new(error))
+    }
+}
+
+/// Why one attempt at a change came to nothing.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// For good.
+    Final(StoreError),
+    /// Another transaction was in the way; nothing was changed.
+    Race,
+    /// The connection broke before anything was committed.
+    Lost(tokio_postgres::Error),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Final(error)
+    }
+}
+
+impl From<PoolError> for Failure {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Backend(error) => error.into(),
+            error => Self::Final(unavailable(error)),
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        match error.code() {
+            Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED) => {
+                Self::Race
+            }
+            _ if is_lost(&error) => Self::Lost(error),
+            _ => Self::Final(store_error(error)),
+        }
+    }
+}
+
+impl Failure {
+    /// What a commit that failed means: without an answer of the database, nobody knows whether
+    /// the change was made.
+    pub(crate) fn of_commit(error: tokio_postgres::Error) -> Self {
+        match Self::from(error) {
+            Self::Lost(error) => Self::Final(unavailable(UnknownOutcome(error))),
+            failure => failure,
+        }
+    }
+
+    /// For the caller, once it is not to be tried again.
+    pub(crate) fn into_store_error(self) -> StoreError {
+        match self {
+            Self::Final(error) => error,
+            Self::Race => StoreError::Conflict,
+            Self::Lost(error) => unavailable(error),
+        }
+    }
+}
+
+/// A change of which nobody knows whether it was made.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection was lost during a commit: the change may have been made")]
+struct UnknownOutcome(#[source] tokio_postgres::Error);
+
+/// A failed statement as the caller of a store sees it.
+pub(crate) fn store_error(error: tokio_postgres::Error) -> StoreError {
+    let Some(code) = error.code().map(SqlState::code) else {
+        return if is_lost(&error) { unavailable(error) } else { StoreError::internal(error) };
+    };
+    // 08: connection; 53: out of disk, memory or connections; 57: cancelled, shutting down,
+    // starting; 58: the disk failed; 25006: only reading is possible; 55P03: a lock.
+    let may_pass = ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class))
+        || ["25006", "55P03", "40001", "40P01"].contains(&code);
+    if may_pass { unavailable(error) } else { StoreError::internal(error) }
+}
+
+fn is_lost(error: &tokio_postgres::Error) -> bool {
+    let code = error.code().map(SqlState::code).unwrap_or_default();
+    error.is_closed()
+        || ["57P01", "57P02", "57P03"].contains(&code)
+        || code.starts_with("08")
+        || std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>())
+}
+
+fn unavailable(cause: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    StoreError::Unavailable { retry_after: Some(RETRY_AFTER), source: Some(Box::new(cause)) }
+}
+
+/// Short for the many places where a statement that only reads may fail.
+pub(crate) trait Postgres<T> {
+    fn db(self) -> Result<T, StoreError>;
+}
+
+impl<T> Postgres<T> for Result<T, tokio_postgres::Error> {
+    fn db(self) -> Result<T, StoreError> {
+        self.map_err(store_error)
+    }
+}
+
+impl<T> Postgres<T> for Result<T, PoolError> {
+    fn db(self) -> Result<T, StoreError> {
+        self.map_err(|error| match error {
+            PoolError::Backend(error) => store_error(error),
+            error => unavailable(error),
+        })
+    }
+}

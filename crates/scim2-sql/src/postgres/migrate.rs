@@ -1,0 +1,79 @@
+//! The tables: making them, recognising them, bringing them up to date.
+
+use scim2_core::key::FOLD_VERSION;
+use tokio_postgres::{Client, GenericClient};
+
+use super::error::ConnectError;
+
+/// Each brings the tables one version further, and is never changed once it was published.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_resources.sql")];
+
+/// Makes the tables that are missing. Several processes may do so at once: the row of the schema's
+/// version is the lock.
+pub(crate) async fn migrate(client: &mut Client) -> Result<(), ConnectError> {
+    let encoding: String = client.query_one("SHOW server_encoding", &[]).await?.get(0);
+    if !encoding.eq_ignore_ascii_case("utf8") {
+        return Err(ConnectError::Encoding { found: encoding });
+    }
+    make_meta(client).await?;
+    let transaction = client.transaction().await?;
+    let sql = "SELECT v FROM scim_meta WHERE k = 'schema_version' FOR UPDATE";
+    let found: String = transaction.query_one(sql, &[]).await?.get(0);
+    let found = found.parse::<i64>().unwrap_or(i64::MAX);
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(ConnectError::Newer { found, known });
+    }
+    for (version, migration) in (1_i64..).zip(MIGRATIONS) {
+        if version > found {
+            transaction.batch_execute(migration).await?;
+            let sql = "UPDATE scim_meta SET v = $1 WHERE k = 'schema_version'";
+            transaction.execute(sql, &[&version.to_string()]).await?;
+        }
+    }
+    check_fold_version(&transaction).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Whether the tables are what [`migrate`] leaves behind.
+pub(crate) async fn check_versions(client: &impl GenericClient) -> Result<(), ConnectError> {
+    let sql = "SELECT v FROM scim_meta WHERE k = 'schema_version'";
+    let found: String = client.query_one(sql, &[]).await?.get(0);
+    let found = found.parse::<i64>().unwrap_or_default();
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if found != known {
+        return Err(ConnectError::Newer { found, known });
+    }
+    check_fold_version(client).await
+}
+
+async fn check_fold_version(client: &impl GenericClient) -> Result<(), ConnectError> {
+    let sql = "SELECT v FROM scim_meta WHERE k = 'fold_version'";
+    let found: String = client.query_one(sql, &[]).await?.get(0);
+    if found == **FOLD_VERSION {
+        return Ok(());
+    }
+    Err(ConnectError::FoldVersion { found, known: FOLD_VERSION.to_string() })
+}
+
+/// Makes the table that the others are locked by. Two that make it at once get in each other's
+/// way, and the second finds it made.
+async fn make_meta(client: &Client) -> Result<(), ConnectError> {
+    const ATTEMPTS: usize = 8;
+    let mut result = Ok(());
+    for _ in 0..ATTEMPTS {
+        let sql = "CREATE TABLE IF NOT EXISTS scim_meta
+                   (k text COLLATE \"C\" PRIMARY KEY, v text NOT NULL)";
+        result = client.batch_execute(sql).await;
+        if result.is_ok() {
+            break;
+        }
+    }
+    result?;
+    let sql = "INSERT INTO scim_meta (k, v)
+               VALUES ('schema_version', '0'), ('fold_version', $1), ('sequence', '0')
+               ON CONFLICT (k) DO NOTHING";
+    client.execute(sql, &[&FOLD_VERSION.as_str()]).await?;
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! A PostgreSQL to test against, where there is one: `cargo xtask test` starts one, and
+//! `DATABASE_URL` names another.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use scim2_sql::{PostgresStore, PostgresStoreBuilder};
+
+static SCHEMAS: AtomicU64 = AtomicU64::new(0);
+
+/// The connection string of tables of one's own; none, with a word about it, without a database.
+pub(crate) async fn database(test: &str) -> Option<String> {
+    let Ok(url) = std::env::var("DATABASE_URL") else {
+        eprintln!("SKIPPED on PostgreSQL: {test} (there is no DATABASE_URL)");
+        return None;
+    };
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let number = SCHEMAS.fetch_add(1, Ordering::Relaxed);
+    let schema = format!("test_{}_{number}", std::process::id());
+    let sql = format!("DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}");
+    client.batch_execute(&sql).await.unwrap();
+    drop(client);
+    connection.await.unwrap().unwrap();
+    let mark = if url.contains('?') { '&' } else { '?' };
+    Some(format!("{url}{mark}options=-csearch_path%3D{schema}"))
+}
+
+/// A store with tables of its own.
+pub(crate) async fn store(test: &str, builder: PostgresStoreBuilder) -> Option<PostgresStore> {
+    let url = database(test).await?;
+    Some(builder.connect(&url).await.unwrap())
+}
+
+/// A runtime that can talk to a database.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}

@@ -1,0 +1,155 @@
+//! The store over PostgreSQL: its contract, and several service providers on one database.
+
+use scim2_conformance::store;
+use scim2_core::change::{Member, MemberDelta};
+use scim2_core::resource::ResourceId;
+use scim2_core::{Resource, ResourceType};
+use scim2_provider::Store;
+use scim2_provider::store::{Load, StoreError, Stored};
+use scim2_sql::PostgresStore;
+use serde_json::json;
+
+use crate::database;
+use crate::support::{tenant, valid};
+
+#[test]
+fn the_store_keeps_its_contract() {
+    database::runtime().block_on(async {
+        if database::database("the store's contract").await.is_none() {
+            return;
+        }
+        let make = || async {
+            let builder = PostgresStore::builder().connections(4);
+            database::store("the store's contract", builder).await.unwrap()
+        };
+        let report = store::check(make).await;
+        let broken: Vec<_> = report.broken().collect();
+        assert!(report.is_success(), "{broken:#?}");
+    });
+}
+
+/// Two stores on the same tables, as two service providers have them.
+async fn two(test: &str) -> Option<[PostgresStore; 2]> {
+    let url = database::database(test).await?;
+    // Both make the tables at once.
+    let (a, b) = tokio::join!(PostgresStore::connect(&url), PostgresStore::connect(&url));
+    Some([a.unwrap(), b.unwrap()])
+}
+
+const WRITERS: usize = 8;
+const WRITES: usize = 20;
+
+#[test]
+fn eight_writers_lose_no_update_of_one_user() {
+    database::runtime().block_on(async {
+        let Some(stores) = two("concurrent updates").await else { return };
+        let (scope, ty) = (tenant("acme"), ResourceType::user());
+        let user = valid(&ty, json!({"userName": "babs", "title": "0"}));
+        let user = stores[0].insert(&scope, &ty, user.into()).await.unwrap();
+        let id = ResourceId::from(user.id());
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                let (store, scope, ty, id) =
+                    (stores[writer % 2].clone(), scope.clone(), ty.clone(), id.clone());
+                tokio::spawn(async move {
+                    for _ in 0..WRITES {
+                        let change = Box::new(|before: &Stored| {
+                            let title: u32 =
+                                before.resource.text("title").unwrap().parse().unwrap();
+                            let body =
+                                json!({"userName": "babs", "title": (title + 1).to_string()});
+                            Ok(Some(valid(&ResourceType::user(), body).into()))
+                        });
+                        store.update(&scope, &ty, &id, Load::Full, change).await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        let user: Resource =
+            stores[1].get(&scope, &ty, &id, Load::Full).await.unwrap().unwrap().resource;
+        assert_eq!(user.text("title"), Some((WRITERS * WRITES).to_string().as_str()));
+    });
+}
+
+#[test]
+fn eight_writers_lose_no_member_of_one_group() {
+    database::runtime().block_on(async {
+        let Some(stores) = two("concurrent memberships").await else { return };
+        let (scope, ty) = (tenant("acme"), ResourceType::group());
+        let group = valid(&ty, json!({"displayName": "all"}));
+        let group = stores[0].insert(&scope, &ty, group.into()).await.unwrap();
+        let id = ResourceId::from(group.id());
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                let (store, scope, ty, id) =
+                    (stores[writer % 2].clone(), scope.clone(), ty.clone(), id.clone());
+                tokio::spawn(async move {
+                    for write in 0..WRITES {
+                        let mut delta = MemberDelta::default();
+                        delta.add.push(Member::new(format!("{writer}-{write}")));
+                        store.change_members(&scope, &ty, &id, None, &delta, None).await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        let group = stores[1].get(&scope, &ty, &id, Load::Full).await.unwrap().unwrap();
+        assert_eq!(
+            group.resource.get("members").unwrap().as_array().unwrap().len(),
+            WRITERS * WRITES
+        );
+        assert_eq!(group.version, scim2_core::etag::Version::weak(1 + (WRITERS * WRITES) as i64));
+    });
+}
+
+#[test]
+fn sec_11_of_those_who_take_a_name_at_once_one_gets_it() {
+    database::runtime().block_on(async {
+        let Some(stores) = two("concurrent creates").await else { return };
+        let (scope, ty) = (tenant("acme"), ResourceType::user());
+        let creates: Vec<_> = (0..64)
+            .map(|i| {
+                let (store, scope, ty) = (stores[i % 2].clone(), scope.clone(), ty.clone());
+                let name = if i % 3 == 0 { "BABS" } else { "babs" };
+                tokio::spawn(async move {
+                    let user = valid(&ty, json!({"userName": name}));
+                    store.insert(&scope, &ty, user.into()).await
+                })
+            })
+            .collect();
+        let (mut made, mut taken) = (0, 0);
+        for create in creates {
+            match create.await.unwrap() {
+                Ok(_) => made += 1,
+                Err(StoreError::Uniqueness { attribute }) => {
+                    assert_eq!(attribute, "urn:ietf:params:scim:schemas:core:2.0:User:userName");
+                    taken += 1;
+                }
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+        assert_eq!((made, taken), (1, 63));
+    });
+}
+
+#[test]
+fn text_with_u_0000_is_kept_and_found() {
+    database::runtime().block_on(async {
+        let Some([store, _]) = two("U+0000").await else { return };
+        let (scope, ty) = (tenant("acme"), ResourceType::user());
+        let user = valid(&ty, json!({"userName": "a", "displayName": "\u{1}\0", "title": "a\0b"}));
+        let user = store.insert(&scope, &ty, user.into()).await.unwrap();
+        for text in [r#"title eq "A\u0000B""#, r#"title co "\u0000""#, r#"displayName gt "\u0001""#]
+        {
+            let filter = ty.bind(&text.parse().unwrap(), &scim2_core::Policy::strict()).unwrap();
+            let query = scim2_provider::store::Query::page(scim2_provider::store::Page::first(5));
+            let found = store.query(&scope, &ty, &query.with_filter(filter)).await.unwrap();
+            assert_eq!(found.resources, std::slice::from_ref(&user), "{text}");
+        }
+    });
+}
