@@ -21,6 +21,7 @@ usage: cargo xtask TASK
   conformance           the test suites of others against `scim serve`: scim2-tester, scim-sanity
                         and Microsoft's Postman collection; fails on what is not explained
   load [--test]         requests over sockets, beside a bare handler that answers the same bytes
+  differential          the stores against the evaluator: more than 100,000 random queries
   marks                 the costs that are promised, beside what they are measured against";
 
 fn main() -> ExitCode {
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         ["conformance"] => conformance::conformance(&root()),
         ["load", options @ ..] => load(&root(), options),
         ["marks"] => marks(&root()),
+        ["differential"] => differential(&root()),
         _ => Err(USAGE.to_owned()),
     };
     match result {
@@ -87,18 +89,34 @@ fn test(extent: Extent) -> Result<(), String> {
 /// All tests, those on PostgreSQL too where there is one.
 fn test_with_database(root: &Path) -> Result<(), String> {
     let mut command = Command::new(cargo_program());
-    command.current_dir(root).args(["test", "--workspace", "--all-features"]);
+    with_database(command.current_dir(root).args(["test", "--workspace", "--all-features"]))
+}
+
+/// How many cases of the differential tests are tried, each of them with a dozen queries on three
+/// stores, or with thirty on tables of one's own.
+const DIFFERENTIAL_CASES: &str = "5000";
+
+fn differential(root: &Path) -> Result<(), String> {
+    let mut command = Command::new(cargo_program());
+    command.current_dir(root).args(["test", "-p", "scim2-sql", "--all-features", "--test", "it"]);
+    command.args(["--", "agree", "columns"]).env("PROPTEST_CASES", DIFFERENTIAL_CASES);
+    with_database(&mut command)
+}
+
+/// Runs tests beside a PostgreSQL, or says that there is none.
+fn with_database(command: &mut Command) -> Result<(), String> {
     let database = postgres::Database::find();
-    match &database {
-        Ok(database) => {
-            command.env("DATABASE_URL", database.url());
+    if let Ok(database) = &database {
+        command.env("DATABASE_URL", database.url());
+    }
+    let skipped = || {
+        if let Err(reason) = &database {
+            eprintln!("SKIPPED: the tests on PostgreSQL: {reason}");
         }
-        Err(reason) => eprintln!("SKIPPED: the tests on PostgreSQL: {reason}"),
-    }
-    step(&mut command)?;
-    if let Err(reason) = &database {
-        eprintln!("SKIPPED: the tests on PostgreSQL: {reason}");
-    }
+    };
+    skipped();
+    step(command)?;
+    skipped();
     Ok(())
 }
 
