@@ -82,7 +82,7 @@ pub enum Scheme {
     Https,
 }
 
-/// Whether `X-Forwarded-Proto` and `X-Forwarded-Host` are believed.
+/// Whether `X-Forwarded-Proto` and `X-Forwarded-Host`, or `Forwarded` (RFC 7239), are believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "believed or not")]
 pub enum Forwarded {
@@ -141,14 +141,18 @@ impl BaseUrl {
             // A chain of proxies appends: the first one is the client's own.
             value.split(',').next().map(str::trim)
         };
-        let trusted = |name| header(name).filter(|_| *forwarded == Forwarded::Trusted);
-        let scheme = match (trusted("x-forwarded-proto"), scheme) {
+        let trusted = |name, parameter| {
+            let value =
+                header(name).or_else(|| forwarded_parameter(header("forwarded")?, parameter));
+            value.filter(|_| *forwarded == Forwarded::Trusted)
+        };
+        let scheme = match (trusted("x-forwarded-proto", "proto"), scheme) {
             (Some(proto), _) if proto.eq_ignore_ascii_case("https") => "https",
             (Some(proto), _) if proto.eq_ignore_ascii_case("http") => "http",
             (_, Scheme::Https) => "https",
             (_, Scheme::Http) => "http",
         };
-        let host = trusted("x-forwarded-host")
+        let host = trusted("x-forwarded-host", "host")
             .or_else(|| header(HOST.as_str()))
             .or_else(|| parts.uri.authority().map(Authority::as_str))
             .and_then(|host| host.parse::<Authority>().ok())
@@ -160,6 +164,14 @@ impl BaseUrl {
             Error::new(http::StatusCode::BAD_REQUEST).detail("the request needs a `Host` header")
         })
     }
+}
+
+/// A parameter of one element of a `Forwarded` header (RFC 7239 §4).
+fn forwarded_parameter<'h>(element: &'h str, name: &str) -> Option<&'h str> {
+    element.split(';').find_map(|pair| {
+        let (known, value) = pair.split_once('=')?;
+        known.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches('"'))
+    })
 }
 
 /// The base URL of one request.

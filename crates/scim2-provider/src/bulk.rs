@@ -96,7 +96,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     fn asked(&self, base: &Base, operation: &BulkOperation) -> Result<Asked<'_>, Error> {
         operation.check()?;
         let path = operation.path.as_deref().unwrap_or_default();
-        let route = Route::parse(without_version(base, path), &self.catalog);
+        let route = self.route(without_version(base, path));
         let method = match operation.method {
             Some(BulkMethod::Post) => Method::POST,
             Some(BulkMethod::Put) => Method::PUT,

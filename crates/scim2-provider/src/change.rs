@@ -1,6 +1,8 @@
 //! The one way by which anything is changed: hooks are asked, the store writes, and what happened
 //! is told.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use scim2_core::change::{ChangeSet, MemberDelta};
 use scim2_core::etag::Version;
@@ -12,6 +14,7 @@ use crate::auth::Authenticator;
 use crate::condition::Condition;
 use crate::events::{Cascade, ChangeEvent, ChangeRecord, ProposedChange};
 use crate::provider::{Exchange, ServiceProvider};
+use crate::references::{Reference, references_of};
 use crate::respond::Failure;
 use crate::store::{Load, Store, StoreError, Stored, Updated, Write};
 use crate::watch::watched;
@@ -24,6 +27,9 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         ty: &ResourceType,
         resource: Valid<Resource>,
     ) -> Result<Stored, Failure> {
+        if self.checks_references() {
+            self.check_references(cx, ty, None, &references_of(ty, &resource)).await?;
+        }
         let record = self.signed(cx, ChangeRecord::created(ty, &resource));
         let proposed = ProposedChange::new(cx.principal, ty, None, &record);
         self.ask(&ProposedChange { after: Some(&resource), ..proposed })?;
@@ -34,7 +40,41 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     }
 
     /// Changes a resource as `change` says; nothing, if that returns no changes.
+    ///
+    /// Where references are checked, the first attempts find out what the change newly refers to,
+    /// and write nothing.
     pub(crate) async fn update(
+        &self,
+        cx: &Exchange<'_>,
+        ty: &ResourceType,
+        id: &ResourceId,
+        load: Load,
+        mut change: impl FnMut(&Stored) -> Result<(Valid<Resource>, ChangeSet), Error> + Send,
+    ) -> Result<Stored, Failure> {
+        if !self.checks_references() {
+            return self.write(cx, ty, id, load, change).await;
+        }
+        let mut checked: HashSet<ResourceId> = HashSet::new();
+        loop {
+            let mut unchecked: Vec<Reference<'_>> = Vec::new();
+            let attempt = |before: &Stored| {
+                let (after, changes) = change(before)?;
+                let known = references_of(ty, &before.resource).into_iter();
+                let known: HashSet<ResourceId> = known.map(|reference| reference.id).collect();
+                unchecked = references_of(ty, &after);
+                unchecked.retain(|new| !known.contains(&new.id) && !checked.contains(&new.id));
+                if unchecked.is_empty() { Ok((after, changes)) } else { Err(Error::internal()) }
+            };
+            let outcome = self.write(cx, ty, id, load, attempt).await;
+            if unchecked.is_empty() {
+                return outcome;
+            }
+            self.check_references(cx, ty, Some(id), &unchecked).await?;
+            checked.extend(unchecked.into_iter().map(|reference| reference.id));
+        }
+    }
+
+    async fn write(
         &self,
         cx: &Exchange<'_>,
         ty: &ResourceType,
@@ -79,6 +119,9 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             let before = self.store.get(&cx.principal.scope, ty, id, load).await?;
             condition.check(ty, &before.ok_or(StoreError::NotFound)?)?;
         }
+        let joining = delta.add.iter().map(|member| member.value.clone());
+        let joining = self.member_references(ty, joining);
+        self.check_references(cx, ty, Some(id), &joining).await?;
         let record = self.signed(cx, ChangeRecord::members(delta));
         self.ask(&ProposedChange::new(cx.principal, ty, Some(id), &record))?;
         let (scope, kept) = (&cx.principal.scope, self.kept(&record));

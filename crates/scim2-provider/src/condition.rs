@@ -1,13 +1,15 @@
 //! What must hold of a resource before anything is done with it.
 
 use scim2_core::bind::BoundFilter;
-use scim2_core::etag::EntityTags;
+use scim2_core::etag::{EntityTags, Version};
 use scim2_core::syntax::Filter;
 use scim2_core::{Error, Policy, ResourceType};
+use sha2::{Digest, Sha256};
 
 use crate::auth::Authenticator;
+use crate::config::Offer;
 use crate::provider::{Exchange, ServiceProvider};
-use crate::store::{Load, Store, Stored};
+use crate::store::{Load, Store, Stored, has_groups};
 
 /// Which resources a request may touch, and in which versions.
 pub(crate) struct Condition {
@@ -17,6 +19,8 @@ pub(crate) struct Condition {
     if_match: Option<EntityTags>,
     /// The versions that it must not change (RFC 9110 §13.1.2).
     if_none_match: Option<EntityTags>,
+    /// Whether versions change with groups; see [`seen_version`].
+    with_groups: bool,
 }
 
 impl Condition {
@@ -26,7 +30,7 @@ impl Condition {
         if self.visible.as_ref().is_some_and(|visible| !visible.matches(&before.document(ty))) {
             return Err(Error::not_found("there is no such resource"));
         }
-        let lists = |tags: &EntityTags| tags.matches(&before.version);
+        let lists = |tags: &EntityTags| tags.matches(&seen_version(before, self.with_groups));
         if self.if_match.as_ref().is_some_and(|tags| !lists(tags))
             || self.if_none_match.as_ref().is_some_and(lists)
         {
@@ -37,22 +41,42 @@ impl Condition {
 
     /// What a store can check by itself.
     pub(crate) fn if_match(&self) -> Option<&EntityTags> {
-        self.if_match.as_ref()
+        self.if_match.as_ref().filter(|_| !self.with_groups)
     }
 
     /// Whether the resource must be read for more than its version.
     pub(crate) fn needs_reading(&self) -> bool {
-        self.visible.is_some() || self.if_none_match.is_some()
+        self.visible.is_some() || self.if_none_match.is_some() || self.with_groups
     }
 
     /// How much must be read, where this much is wanted anyway.
     pub(crate) fn load(&self, wanted: Load) -> Load {
         let looks_at = |name| self.visible.as_ref().is_some_and(|filter| filter.mentions(name));
-        if looks_at("members") || looks_at("groups") { Load::Full } else { wanted }
+        let compares = self.if_match.is_some() || self.if_none_match.is_some();
+        let costly = looks_at("members") || looks_at("groups") || (self.with_groups && compares);
+        if costly { Load::Full } else { wanted }
     }
 }
 
+/// The version of a resource as clients see it: the store's, which a user's groups do not move, or
+/// one that they move too (ruling W29). The groups must have been read for that.
+pub(crate) fn seen_version(stored: &Stored, with_groups: bool) -> Version {
+    let groups = stored.resource.get("groups").filter(|_| with_groups);
+    let Some(groups) = groups else { return stored.version.clone() };
+    // They come in the order in which they were created, and have a JSON form.
+    let digest = Sha256::digest(serde_json::to_vec(groups).unwrap_or_default());
+    let digest = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>();
+    Version::weak(format_args!("{}-{digest}", stored.version.opaque()))
+}
+
 impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
+    /// Whether the versions of resources of this type change with the groups that they are in.
+    pub(crate) fn versions_groups(&self, ty: &ResourceType) -> bool {
+        self.config.etag_include_groups == Offer::Yes
+            && self.service.etag.supported
+            && has_groups(ty)
+    }
+
     /// The condition of a read: its headers decide between 200 and 304, and refuse nothing.
     pub(crate) fn read_condition(
         &self,
@@ -60,7 +84,8 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         ty: &ResourceType,
     ) -> Result<Condition, Error> {
         let visible = self.visible(cx, ty)?.map(|(_, visible)| visible);
-        Ok(Condition { visible, if_match: None, if_none_match: None })
+        let with_groups = self.versions_groups(ty);
+        Ok(Condition { visible, if_match: None, if_none_match: None, with_groups })
     }
 
     /// The condition of a write with these versions in `If-Match`.

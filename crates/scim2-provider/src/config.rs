@@ -44,8 +44,21 @@ pub struct ProviderConfig {
     pub patch: Offer,
     /// Whether `sortBy` is obeyed; if not, it is ignored (ruling Q08).
     pub sort: Offer,
+    /// What a `sortBy` is answered where sorting is not offered (ruling Q08).
+    pub unsupported_sort: UnsupportedSort,
     /// Whether resources have versions; if not, conditional headers are ignored (ruling H09).
     pub etag: Offer,
+    /// Whether the version of a user also changes with the groups that it is in (ruling W29). Then
+    /// all of them are read for each answer; what filters see in `meta.version` is the version
+    /// without them.
+    pub etag_include_groups: Offer,
+    /// Whether answers about one resource say where it is in `Content-Location` as well as in
+    /// `Location` (ruling W28).
+    pub content_location: Offer,
+    /// Whether what a write newly refers to must be there (ruling W31).
+    pub references: References,
+    /// Whether groups may contain each other in circles (ruling W31).
+    pub membership_cycles: Cycles,
     /// Whether PUT and PATCH take a new password (ruling W25).
     pub change_password: Offer,
     /// How large bulk requests may be (RFC 7644 §3.7); without a value they are 501.
@@ -59,6 +72,14 @@ pub struct ProviderConfig {
     pub if_match: IfMatch,
     /// Who may read the discovery endpoints (ruling H04).
     pub discovery: Discovery,
+    /// Whether `/Schemas` also describes what the discovery endpoints themselves answer (ruling
+    /// Q18).
+    pub service_schemas: Offer,
+    /// Whether `/ResourceTypes` also lists the types of the discovery endpoints (ruling Q18).
+    pub service_resource_types: Offer,
+    /// Whether `/ServiceProviderConfigs`, which RFC 7644 §4 never meant (erratum 4978), is
+    /// `/ServiceProviderConfig` (ruling Q19).
+    pub plural_alias: Offer,
     /// Attributes that must not be asked for in a URL, which proxies and logs see: a GET whose
     /// filter names one is 403 `sensitive`, and a POST to `.search` is answered (RFC 7644 §7.5.2,
     /// ruling H19).
@@ -95,13 +116,21 @@ impl Default for ProviderConfig {
             cursor_key: None,
             patch: Offer::Yes,
             sort: Offer::Yes,
+            unsupported_sort: UnsupportedSort::Ignored,
             etag: Offer::Yes,
+            etag_include_groups: Offer::No,
+            content_location: Offer::No,
+            references: References::Accepted,
+            membership_cycles: Cycles::Accepted,
             change_password: Offer::No,
             bulk: Some(BulkLimits::default()),
             me: Me::Off,
             root_search: None,
             if_match: IfMatch::Optional,
             discovery: Discovery::Open,
+            service_schemas: Offer::Yes,
+            service_resource_types: Offer::No,
+            plural_alias: Offer::No,
             sensitive: Vec::new(),
             documentation_uri: None,
         }
@@ -122,13 +151,21 @@ impl fmt::Debug for ProviderConfig {
             .field("cursor_count", &self.cursor_count)
             .field("patch", &self.patch)
             .field("sort", &self.sort)
+            .field("unsupported_sort", &self.unsupported_sort)
             .field("etag", &self.etag)
+            .field("etag_include_groups", &self.etag_include_groups)
+            .field("content_location", &self.content_location)
+            .field("references", &self.references)
+            .field("membership_cycles", &self.membership_cycles)
             .field("change_password", &self.change_password)
             .field("bulk", &self.bulk)
             .field("me", &self.me)
             .field("root_search", &self.root_search)
             .field("if_match", &self.if_match)
             .field("discovery", &self.discovery)
+            .field("service_schemas", &self.service_schemas)
+            .field("service_resource_types", &self.service_resource_types)
+            .field("plural_alias", &self.plural_alias)
             .field("sensitive", &self.sensitive)
             .field("documentation_uri", &self.documentation_uri)
             .finish_non_exhaustive()
@@ -214,6 +251,40 @@ pub enum Offer {
     Yes,
     /// It is not.
     No,
+}
+
+/// What a `sortBy` is answered where sorting is not offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "ignored or not")]
+pub enum UnsupportedSort {
+    /// It is ignored, as any parameter that is not known.
+    Ignored,
+    /// 400 `invalidValue`.
+    Refused,
+}
+
+/// What may be written that refers to other resources: `members`, `manager` and their like.
+///
+/// Who enforces references reads each new one before it is written. A resource that is deleted
+/// between the two is as one that is deleted later: it leaves what refers to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "accepted or enforced")]
+pub enum References {
+    /// References to what is not there, which may come later.
+    Accepted,
+    /// References to resources that the client can see alone; others are 400 `invalidValue`.
+    Enforced,
+}
+
+/// Whether a group may contain itself, directly or through others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "accepted or refused")]
+pub enum Cycles {
+    /// It may.
+    Accepted,
+    /// 400 `invalidValue`. Who makes a group a member waits while all groups below it are read, and
+    /// two who do so at the same moment can close a circle that neither sees.
+    Refused,
 }
 
 /// The two ways to page through a list.

@@ -16,7 +16,7 @@ use scim2_core::{Error, Resource, ResourceType};
 use serde_json::Value;
 
 use crate::auth::Authenticator;
-use crate::condition::Condition;
+use crate::condition::{Condition, seen_version};
 use crate::config::IfMatch;
 use crate::effect::changes;
 use crate::provider::{Exchange, ServiceProvider};
@@ -71,7 +71,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             .await?
             .ok_or(StoreError::NotFound)?;
         condition.check(ty, &stored)?;
-        if let Some(answer) = not_modified(&stored.version) {
+        if let Some(answer) = not_modified(&seen_version(&stored, self.versions_groups(ty))) {
             return Ok(answer);
         }
         Ok(self.show(cx, ty, stored, &projection, None, StatusCode::OK))
@@ -145,6 +145,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         // What of the resource must be read to answer.
         let shown = match answer {
             PatchAnswer::Resource => self.load_for(ty, &projection),
+            PatchAnswer::NoContent if self.versions_groups(ty) => Load::Full,
             PatchAnswer::NoContent => Load::WithoutMembers,
         };
         let scope = &cx.principal.scope;
@@ -217,11 +218,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     /// The `attributes` and `excludedAttributes` of a request for one resource. Everything else in
     /// its query is ignored (ruling Q21).
     fn projection(&self, cx: &Exchange<'_>, ty: &ResourceType) -> Result<Projection, Error> {
-        let own = parameters(cx.query)
-            .filter(|(name, _)| matches!(&**name, "attributes" | "excludedAttributes"))
-            .map(|(_, parameter)| parameter)
-            .collect::<Vec<_>>()
-            .join("&");
+        let own = parameters(cx.query, &PROJECTION).collect::<Vec<_>>().join("&");
         self.projection_of(ty, &SearchRequest::from_query(&own)?)
     }
 
@@ -294,8 +291,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     /// 204 only where the endpoint likes it and the client does not name attributes (RFC 7644
     /// §3.5.2, ruling P33).
     fn patch_answer(&self, cx: &Exchange<'_>, ty: &ResourceType) -> PatchAnswer {
-        let named = parameters(cx.query)
-            .any(|(name, _)| matches!(&*name, "attributes" | "excludedAttributes"));
+        let named = parameters(cx.query, &PROJECTION).next().is_some();
         if named { PatchAnswer::Resource } else { self.rules.patch_answer(ty) }
     }
 
@@ -353,6 +349,9 @@ fn check_members(ty: &ResourceType, resource: &Resource) -> Result<(), Error> {
         None => Ok(()),
     }
 }
+
+/// The parameters that say what an answer shows of a resource.
+const PROJECTION: [&str; 2] = ["attributes", "excludedAttributes"];
 
 const PASSWORD: &str = "password";
 

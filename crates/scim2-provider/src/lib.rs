@@ -84,6 +84,7 @@ mod memory;
 mod metrics;
 mod provider;
 mod query;
+mod references;
 mod represent;
 mod respond;
 mod root;
@@ -98,7 +99,8 @@ pub use auth::Authenticator;
 pub use base::{BaseUrl, Forwarded, MountPath, Scheme};
 pub use clock::{Clock, SystemClock};
 pub use config::{
-    BulkLimits, CursorCount, Discovery, IfMatch, Me, Offer, Paging, ProviderConfig, RootSearch,
+    BulkLimits, CursorCount, Cycles, Discovery, IfMatch, Me, Offer, Paging, ProviderConfig,
+    References, RootSearch, UnsupportedSort,
 };
 pub use dyn_store::DynStore;
 pub use handler::{Handler, Handlers};

@@ -133,7 +133,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         Fut: Future<Output = Result<Bytes, Error>> + Send,
     {
         let request_id = self.request_id(parts);
-        let route = Route::parse(parts.uri.path(), &self.catalog);
+        let route = self.route(parts.uri.path());
         let operation = route.operation(&parts.method);
         let span = tracing::info_span!(
             "scim.request",
@@ -342,6 +342,11 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             }
             _ => Err(no_endpoint().into()),
         }
+    }
+
+    /// What a path relative to the base URL names.
+    pub(crate) fn route(&self, path: &str) -> Route<'_> {
+        Route::parse(path, &self.catalog, self.config.plural_alias)
     }
 
     /// What a conditional header lists, where resources have versions (ruling H09).

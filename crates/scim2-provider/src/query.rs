@@ -1,7 +1,5 @@
 //! Lists (RFC 7644 §3.4.2 and §3.4.3, RFC 9865).
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
@@ -17,7 +15,7 @@ use scim2_core::syntax::{AttrPath, Filter};
 use scim2_core::{Error, Policy, Resource, ResourceType, ScimType};
 
 use crate::auth::Authenticator;
-use crate::config::Paging;
+use crate::config::{Paging, UnsupportedSort};
 use crate::cursor::Binding;
 use crate::locate::without_locations;
 use crate::provider::{Exchange, ServiceProvider};
@@ -210,9 +208,15 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         ty: &ResourceType,
         request: &SearchRequest,
     ) -> Result<Option<SortKey>, Error> {
-        let Some(sort_by) = request.sort_by.as_ref().filter(|_| self.service.sort.supported) else {
-            return Ok(None);
-        };
+        let Some(sort_by) = &request.sort_by else { return Ok(None) };
+        if !self.service.sort.supported {
+            return match self.config.unsupported_sort {
+                UnsupportedSort::Ignored => Ok(None),
+                UnsupportedSort::Refused => Err(Error::invalid_value(
+                    "`sortBy` is not offered, see `ServiceProviderConfig`",
+                )),
+            };
+        }
         let path = AttrPath::parse_with(sort_by, &self.policy.syntax)
             .map_err(|error| Error::invalid_value(format_args!("`sortBy`: {error}")))?;
         ty.bind_sort(&path, request.sort_order.unwrap_or_default(), &self.policy).map(Some)
@@ -272,10 +276,14 @@ pub(crate) enum AskedIn {
     Body,
 }
 
-/// The parameters of a query: the decoded name of each, and all of it as it was written.
-pub(crate) fn parameters(query: &str) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
-    query.split('&').filter(|parameter| !parameter.is_empty()).map(|parameter| {
+/// The parameters of a query that have one of these names, in any case, as they were written.
+pub(crate) fn parameters<'q>(
+    query: &'q str,
+    names: &'static [&'static str],
+) -> impl Iterator<Item = &'q str> {
+    query.split('&').filter(move |parameter| {
         let name = parameter.split('=').next().unwrap_or(parameter);
-        (percent_decode_str(name).decode_utf8_lossy(), parameter)
+        let name = percent_decode_str(name).decode_utf8_lossy();
+        names.iter().any(|known| known.eq_ignore_ascii_case(&name))
     })
 }

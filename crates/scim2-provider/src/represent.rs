@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::auth::Authenticator;
 use crate::base::Base;
+use crate::condition::seen_version;
 use crate::provider::ServiceProvider;
 use crate::respond::Answer;
 use crate::store::{Load, Store, Stored, has_groups, has_members};
@@ -36,6 +37,8 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         written: Option<&Written>,
     ) -> Represented {
         let mut meta = stored.meta(ty);
+        let version = seen_version(&stored, self.versions_groups(ty));
+        meta.insert("version".into(), version.as_str().into());
         meta.insert("location".into(), base.location(ty.endpoint(), stored.id()).into());
         if !self.service.etag.supported {
             meta.remove("version");
@@ -58,6 +61,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     pub(crate) fn shows_text(&self, ty: &ResourceType, projection: &Projection) -> bool {
         projection.is_all()
             && self.service.etag.supported
+            && !self.versions_groups(ty)
             && self.rules.shown() == Shown::AsTheyAre
             && self.shown_whole.contains(ty.name())
     }
@@ -101,7 +105,8 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     /// How much of a resource the store must read to show what the projection leaves.
     pub(crate) fn load_for(&self, ty: &ResourceType, projection: &Projection) -> Load {
         let costly = (has_members(ty) && projection.needs("members"))
-            || (has_groups(ty) && projection.needs("groups"));
+            || (has_groups(ty) && projection.needs("groups"))
+            || self.versions_groups(ty);
         if costly { Load::Full } else { Load::WithoutMembers }
     }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    ALLOW, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+    ALLOW, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER,
+    WWW_AUTHENTICATE,
 };
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
@@ -14,6 +15,7 @@ use scim2_core::{Error, ScimType};
 use serde::Serialize;
 
 use crate::auth::{AuthError, Authenticator};
+use crate::config::Offer;
 use crate::media::MediaType;
 use crate::provider::ServiceProvider;
 use crate::store::{Store, StoreError};
@@ -200,6 +202,12 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = status;
         response.headers_mut().extend(headers);
+        if self.config.content_location == Offer::Yes
+            && status.is_success()
+            && let Some(location) = response.headers().get(LOCATION).cloned()
+        {
+            response.headers_mut().insert(CONTENT_LOCATION, location);
+        }
         let headers = response.headers_mut();
         let id_header = HeaderName::from_static(self.rules.request_id_header());
         if let Ok(request_id) = HeaderValue::from_str(request_id) {

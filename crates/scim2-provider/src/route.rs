@@ -8,6 +8,7 @@ use scim2_core::resource::ResourceId;
 use scim2_core::{Catalog, ResourceType};
 
 use crate::auth::Verb;
+use crate::config::Offer;
 
 /// The most bytes that a path may have.
 const MAX_PATH: usize = 4096;
@@ -43,7 +44,7 @@ impl<'a> Route<'a> {
     /// Endpoints are matched exactly; one slash at the end is as good as none (ruling H15). A
     /// segment that is empty, or decodes to no UTF-8, to a dot segment or to something with a
     /// slash or a control character in it, names nothing.
-    pub(crate) fn parse(path: &str, catalog: &'a Catalog) -> Self {
+    pub(crate) fn parse(path: &str, catalog: &'a Catalog, plural_alias: Offer) -> Self {
         if path.len() > MAX_PATH {
             return Self::Unknown;
         }
@@ -58,6 +59,7 @@ impl<'a> Route<'a> {
         let segments: Vec<&str> = segments.iter().map(|segment| &**segment).collect();
         match *segments.as_slice() {
             ["ServiceProviderConfig"] => Self::ServiceProviderConfig,
+            ["ServiceProviderConfigs"] if plural_alias == Offer::Yes => Self::ServiceProviderConfig,
             ["Schemas"] => Self::Schemas,
             ["Schemas", id] => Self::Schema(id.to_owned()),
             ["ResourceTypes"] => Self::ResourceTypes,
@@ -181,7 +183,7 @@ mod tests {
     #[track_caller]
     fn check(path: &str, expected: &str) {
         let catalog = Catalog::standard();
-        assert_eq!(Route::parse(path, &catalog).template(), expected, "{path}");
+        assert_eq!(Route::parse(path, &catalog, Offer::No).template(), expected, "{path}");
     }
 
     #[test]
@@ -209,7 +211,9 @@ mod tests {
         check("/Users/%ff", "unknown");
         check("/%55sers/1", "/Users/{id}");
         let catalog = Catalog::standard();
-        let Route::Resource(_, id) = Route::parse("/Users/a%20b", &catalog) else { panic!() };
+        let Route::Resource(_, id) = Route::parse("/Users/a%20b", &catalog, Offer::No) else {
+            panic!()
+        };
         assert_eq!(id.as_str(), "a b");
     }
 
@@ -217,7 +221,9 @@ mod tests {
     fn h16_schema_ids_take_raw_and_encoded_colons() {
         let catalog = Catalog::standard();
         for path in ["/Schemas/urn:a:b", "/Schemas/urn%3Aa%3Ab"] {
-            let Route::Schema(id) = Route::parse(path, &catalog) else { panic!("{path}") };
+            let Route::Schema(id) = Route::parse(path, &catalog, Offer::No) else {
+                panic!("{path}")
+            };
             assert_eq!(id, "urn:a:b");
         }
     }

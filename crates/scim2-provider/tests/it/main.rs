@@ -34,6 +34,7 @@ mod me;
 mod members;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod options;
 mod patch;
 mod projection;
 mod query;
