@@ -66,6 +66,7 @@
 mod candidates;
 mod columns;
 mod id;
+mod integrity;
 mod keys;
 mod lower;
 mod own;
@@ -80,6 +81,8 @@ mod sqlite;
 mod turns;
 
 pub use columns::{Column, ColumnMap, ColumnMapBuilder, MapError, Rows};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use integrity::Integrity;
 #[cfg(feature = "postgres")]
 pub use postgres::{ConnectError, PostgresStore, PostgresStoreBuilder};
 pub use secret::Secrets;

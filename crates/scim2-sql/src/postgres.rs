@@ -1,6 +1,7 @@
 //! The store over PostgreSQL's protocol.
 
 mod error;
+mod integrity;
 mod migrate;
 mod names;
 mod outbox;

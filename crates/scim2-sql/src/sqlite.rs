@@ -4,12 +4,14 @@ mod error;
 mod functions;
 mod glance;
 mod id;
+mod integrity;
 mod migrate;
 mod outbox;
 mod query;
 mod read;
 mod store;
 mod threads;
+mod visit;
 mod write;
 
 pub use self::error::OpenError;

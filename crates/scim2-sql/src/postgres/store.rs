@@ -8,27 +8,28 @@ use std::time::Duration;
 use deadpool_postgres::{
     Client, Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime,
 };
-use scim2_core::ResourceType;
 use scim2_core::change::MemberDelta;
 use scim2_core::etag::{EntityTags, Version};
 use scim2_core::resource::ResourceId;
 use scim2_core::secret::Secret;
+use scim2_core::{Catalog, ResourceType};
 use scim2_provider::events::{Cascade, ChangeRecord, Outbox};
 use scim2_provider::store::{
     Change, Check, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
 };
 use scim2_provider::{Clock, Scope, SystemClock};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
-use tokio_postgres::{NoTls, Socket};
+use tokio_postgres::{IsolationLevel, NoTls, Socket};
 
 use super::error::{ConnectError, Failure, Postgres};
 use super::migrate::{check_versions, migrate};
 use super::names::Names;
 use super::outbox::{self, Entry};
-use super::query;
 use super::read::Reader;
 use super::write::{self, Numbers, Writer};
+use super::{integrity, query};
 use crate::id::Generator;
+use crate::integrity::Integrity;
 use crate::secret::{Hashed, Secrets, hash_all, verify};
 use crate::shape::Content;
 use crate::turns::Turns;
@@ -123,6 +124,21 @@ impl PostgresStore {
         let Some(hash) = hash else { return Ok(false) };
         let secret = secret.clone();
         blocking(move || verify(&hash, secret.expose())).await
+    }
+
+    /// Looks at all that the store holds, as it is at one moment: whether keys, references,
+    /// memberships and events are those of the resources. Reading and writing go on meanwhile. The
+    /// catalog must have every resource type of which there are resources.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn check(&self, catalog: &Catalog) -> Result<Integrity, StoreError> {
+        self.retried(move |mut client| async move {
+            let transaction = client.build_transaction().read_only(true);
+            let transaction = transaction.isolation_level(IsolationLevel::RepeatableRead);
+            integrity::check(&transaction.start().await?, catalog).await
+        })
+        .await
     }
 
     /// Does something, again where others were in the way or the connection broke before anything

@@ -38,6 +38,14 @@ pub enum OpenError {
         /// The newest version that this library knows.
         known: i64,
     },
+    /// The file was written by an earlier version of this library, and is only looked at.
+    #[error("the store has schema version {found}: it must be opened once to have {known}")]
+    Older {
+        /// The version of the file.
+        found: i64,
+        /// The version that opening it gives it.
+        known: i64,
+    },
     /// The comparison keys in the file were made by other rules, so that look-ups would miss.
     /// [`SqliteStoreBuilder::reindex`](crate::SqliteStoreBuilder::reindex) makes them anew.
     #[error("the store's comparison keys have version `{found}`, this library makes `{known}`")]
@@ -72,6 +80,28 @@ pub enum OpenError {
     /// A document in the store cannot be read.
     #[error("the store is damaged")]
     Damaged(#[source] StoreError),
+    /// A copy could not be written.
+    #[error("`{path}` cannot be written")]
+    Copy {
+        /// The file that was to become a copy.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: StoreError,
+    },
+}
+
+impl OpenError {
+    /// For the caller of a store that is open.
+    pub(crate) fn into_store_error(self) -> StoreError {
+        match self {
+            Self::Database(error) => store_error(error),
+            Self::Damaged(error) => error,
+            // What may pass, passes here too: the disk is full.
+            Self::Copy { source: error @ StoreError::Unavailable { .. }, .. } => error,
+            other => StoreError::internal(other),
+        }
+    }
 }
 
 impl From<rusqlite::Error> for OpenError {

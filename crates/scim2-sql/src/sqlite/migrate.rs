@@ -79,12 +79,30 @@ pub(crate) fn migrate(
     Ok(keys)
 }
 
+/// Whether the file is a store, of whatever version.
+pub(crate) fn check_application(
+    connection: &Connection,
+    path: &std::path::Path,
+) -> Result<(), OpenError> {
+    let id = connection.query_row("PRAGMA application_id", [], |row| row.get::<_, i32>(0));
+    match id {
+        Ok(APPLICATION_ID) => Ok(()),
+        Err(error) if error.sqlite_error_code() != Some(ErrorCode::NotADatabase) => {
+            Err(error.into())
+        }
+        _ => Err(OpenError::Foreign { path: path.to_owned() }),
+    }
+}
+
 /// Whether the file is what [`migrate`] leaves behind.
 pub(crate) fn check_versions(connection: &Connection) -> Result<(), OpenError> {
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     let found = get(connection, "schema_version")?.and_then(|version| version.parse::<i64>().ok());
     let found = found.unwrap_or_default();
-    if found != known {
+    if found < known {
+        return Err(OpenError::Older { found, known });
+    }
+    if found > known {
         return Err(OpenError::Newer { found, known });
     }
     let found = get(connection, "fold_version")?.unwrap_or_default();

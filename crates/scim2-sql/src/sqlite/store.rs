@@ -25,8 +25,9 @@ use super::migrate::{Keys, OtherKeys, check_versions, migrate, set_fold_version}
 use super::outbox::Entry;
 use super::read::{COLUMNS, Kept, Reader, id_column};
 use super::threads::Threads;
-use super::{outbox, query, write};
+use super::{outbox, query, visit, write};
 use crate::id::Generator;
+use crate::integrity::Integrity;
 use crate::secret::{Hashed, Secrets, hash_all, verify};
 use crate::shape::Content;
 use crate::turns::Turns;
@@ -137,15 +138,39 @@ impl SqliteStore {
         let path = self.inner.path.clone();
         self.inner
             .threads
-            .read(move |_| {
-                private_file(&to).map_err(StoreError::internal)?;
-                let to = to.to_str().ok_or_else(|| StoreError::internal("the path is no text"))?;
-                // Not inside a transaction, so with a connection of its own.
-                let connection = reader(&path).db()?;
-                connection.execute("VACUUM INTO ?1", [to]).db()?;
-                Ok(())
-            })
+            .read(move |_| visit::copy(&path, &to).map_err(OpenError::into_store_error))
             .await
+    }
+
+    /// The same for a file that another process may have open.
+    ///
+    /// # Errors
+    /// When the file is no store, or the copy cannot be written.
+    pub fn backup_file(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<(), OpenError> {
+        visit::copy(from.as_ref(), to.as_ref())
+    }
+
+    /// Looks at all that the store holds, as it is at one moment: whether the file is sound, and
+    /// whether keys, references, memberships and events are those of the resources. Reading and
+    /// writing go on meanwhile. The catalog must have every resource type of which there are
+    /// resources.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn check(&self, catalog: &Catalog) -> Result<Integrity, StoreError> {
+        let (catalog, path) = (catalog.clone(), self.inner.path.clone());
+        self.inner
+            .threads
+            .read(move |_| visit::check(&path, &catalog).map_err(OpenError::into_store_error))
+            .await
+    }
+
+    /// The same for a file that another process may have open.
+    ///
+    /// # Errors
+    /// When the file is no store, or cannot be read.
+    pub fn check_file(path: impl AsRef<Path>, catalog: &Catalog) -> Result<Integrity, OpenError> {
+        visit::check(path.as_ref(), catalog)
     }
 
     /// Reads in one transaction.
@@ -538,7 +563,7 @@ impl Default for SqliteStoreBuilder {
     }
 }
 
-fn reader(path: &Path) -> Result<Connection, rusqlite::Error> {
+pub(crate) fn reader(path: &Path) -> Result<Connection, rusqlite::Error> {
     connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
 }
 
@@ -569,8 +594,16 @@ fn lock(path: &Path) -> Result<File, OpenError> {
 
 /// Makes a file that only its owner can read, unless there is one.
 fn private_file(path: &Path) -> Result<File, std::io::Error> {
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(false).read(true).write(true);
+    open_private(OpenOptions::new().create(true), path)
+}
+
+/// Makes a file that only its owner can read. There must be none.
+pub(crate) fn new_private_file(path: &Path) -> Result<File, std::io::Error> {
+    open_private(OpenOptions::new().create_new(true), path)
+}
+
+fn open_private(options: &mut OpenOptions, path: &Path) -> Result<File, std::io::Error> {
+    options.truncate(false).read(true).write(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;

@@ -5,16 +5,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use chrono::{DateTime, Utc};
-
+use futures_util::future::join_all;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::test_runner::TestRunner;
 use scim2_core::change::{Member, MemberDelta};
 use scim2_core::resource::ResourceId;
 use scim2_core::sort::SortOrder;
 use scim2_core::syntax::Filter;
-use scim2_core::{Policy, Resource, ResourceType, Valid};
+use scim2_core::{Catalog, Policy, Resource, ResourceType, Valid};
 use scim2_provider::store::{Load, Page, Query, StoreError, Stored, if_match};
 use scim2_provider::{Clock, MemoryStore, ProvisioningDomain, Scope, Store};
 use scim2_sql::{Durability, PostgresStore, Secrets, SqliteStore};
@@ -92,6 +93,8 @@ enum Term {
 #[derive(Clone, Debug)]
 struct Asked {
     group: bool,
+    /// Whether what is found is also read by cursor, to the end.
+    walk: bool,
     domain: bool,
     filter: Option<Term>,
     sort: Option<(&'static str, SortOrder)>,
@@ -253,14 +256,16 @@ fn asked() -> impl Strategy<Value = Asked> {
         let order = select(&[SortOrder::Ascending, SortOrder::Descending][..]);
         (
             any::<bool>(),
+            prop::bool::weighted(0.3),
             option::weighted(0.9, filter(group)),
             option::weighted(0.3, (select(paths), order)),
             0..6_u64,
             0..6_u64,
             load(),
         )
-            .prop_map(move |(domain, filter, sort, start, count, load)| Asked {
+            .prop_map(move |(domain, walk, filter, sort, start, count, load)| Asked {
                 group,
+                walk,
                 domain,
                 filter,
                 sort,
@@ -465,7 +470,7 @@ impl<S: Store> Side<S> {
         }
     }
 
-    /// Asks by index and by cursor to the end, and shows the answers.
+    /// Asks by index, and by cursor to the end if that is wanted, and shows the answers.
     async fn ask(&self, asked: &Asked) -> Vec<String> {
         let ty = if asked.group { ResourceType::group() } else { ResourceType::user() };
         let scope = scope(&self.tenant, asked.domain);
@@ -483,8 +488,11 @@ impl<S: Store> Side<S> {
         }
         query.page = Page::Index { start_index: asked.start, count: asked.count };
         let page = self.store.query(&scope, &ty, &query).await.unwrap();
-        let mut answers = vec![format!("total {:?}", page.total)];
+        let mut answers = vec![format!("{TOTAL}{:?}", page.total)];
         answers.extend(page.resources.iter().map(|stored| self.show(stored)));
+        if !asked.walk {
+            return answers;
+        }
         answers.push("by cursor".to_owned());
         let mut after = None;
         loop {
@@ -573,55 +581,106 @@ fn scope(name: &str, domain: bool) -> Scope {
 
 /// Fewer cases than usual, for each makes a file; `PROPTEST_CASES` asks for more.
 fn config() -> ProptestConfig {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    let cases = cases.unwrap_or(48);
-    ProptestConfig { cases, max_shrink_iters: 400, ..ProptestConfig::default() }
+    let cases = database::number("PROPTEST_CASES").unwrap_or(48);
+    let mut config = ProptestConfig { cases, max_shrink_iters: 400, ..ProptestConfig::default() };
+    config.source_file = Some(file!());
+    config
 }
 
-proptest! {
-    #![proptest_config(config())]
+/// How many questions one set of resources is asked at most, unless `SCIM2_QUESTIONS` says
+/// otherwise.
+const QUESTIONS: usize = 24;
+/// How many questions PostgreSQL is asked at once.
+const AT_ONCE: usize = 8;
 
-    #[test]
-    fn sec_10_all_stores_give_the_same_answers(
-        ops in vec((op(), any::<bool>()), 1..30),
-        questions in vec(asked(), 1..24),
-    ) {
-        let directory = tempfile::tempdir().unwrap();
-        let clock = ManualClock::new();
-        let sqlite = SqliteStore::builder()
-            .clock(clock.clone())
-            .secrets(Secrets::Drop)
-            .durability(Durability::Process)
-            .readers(1)
-            .open(directory.path().join("scim.db"))
-            .unwrap();
-        let mut sqlite = Side { store: sqlite, tenant: "acme".to_owned(), made: Vec::new() };
-        let memory = MemoryStore::with_clock(Arc::clone(&clock) as Arc<_>);
-        let mut memory = Side { store: memory, tenant: "acme".to_owned(), made: Vec::new() };
-        let mut postgres = POSTGRES.as_ref().map(|(store, shared)| {
-            shared.follow(&clock);
-            let tenant = format!("case-{}", CASES.fetch_add(1, Ordering::Relaxed));
-            Side { store: store.clone(), tenant, made: Vec::new() }
-        });
-        RUNTIME.block_on(async {
-            for (op, domain) in &ops {
-                // The memory store's identifiers are in order only from one millisecond to the next.
-                clock.advance(1);
-                let expected = memory.apply(*domain, op).await;
-                prop_assert_eq!(sqlite.apply(*domain, op).await, &*expected, "{:?}", op);
-                if let Some(postgres) = &mut postgres {
-                    prop_assert_eq!(postgres.apply(*domain, op).await, expected, "{:?}", op);
-                }
-            }
-            for asked in &questions {
-                let expected = memory.ask(asked).await;
-                let filter = asked.filter.as_ref().map(|term| sqlite.filter(term));
-                prop_assert_eq!(&sqlite.ask(asked).await, &expected, "{:?}", filter);
-                if let Some(postgres) = &postgres {
-                    prop_assert_eq!(postgres.ask(asked).await, expected, "{:?}", filter);
-                }
-            }
-            Ok(())
-        })?;
+/// How an answer begins.
+const TOTAL: &str = "total ";
+
+/// What was compared.
+#[derive(Debug, Default)]
+struct Tally {
+    sets: AtomicU64,
+    changes: AtomicU64,
+    /// Questions with a filter, without one, and with one that the schema refuses.
+    filters: AtomicU64,
+    lists: AtomicU64,
+    refused: AtomicU64,
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+#[test]
+fn sec_10_all_stores_give_the_same_answers() {
+    let most = database::number("SCIM2_QUESTIONS").unwrap_or(QUESTIONS);
+    let strategy = (vec((op(), any::<bool>()), 1..30), vec(asked(), 1..=most));
+    let tally = Tally::default();
+    let mut runner = TestRunner::new(config());
+    let result = runner.run(&strategy, |(ops, questions)| compare(&ops, &questions, &tally));
+    let stores = if POSTGRES.is_some() { "memory, SQLite, PostgreSQL" } else { "memory, SQLite" };
+    eprintln!("compared {stores}: {tally:?}");
+    if let Err(error) = result {
+        panic!("{error}\n{runner}");
     }
+    if let Some((postgres, _)) = &*POSTGRES {
+        let integrity = RUNTIME.block_on(postgres.check(&Catalog::standard())).unwrap();
+        assert!(integrity.is_sound(), "{integrity}");
+    }
+}
+
+/// Does all of it to each store, then asks all of them.
+fn compare(ops: &[(Op, bool)], questions: &[Asked], tally: &Tally) -> Result<(), TestCaseError> {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = ManualClock::new();
+    let sqlite = SqliteStore::builder()
+        .clock(clock.clone())
+        .secrets(Secrets::Drop)
+        .durability(Durability::Process)
+        .readers(1)
+        .open(directory.path().join("scim.db"))
+        .unwrap();
+    let mut sqlite = Side { store: sqlite, tenant: "acme".to_owned(), made: Vec::new() };
+    let memory = MemoryStore::with_clock(Arc::clone(&clock) as Arc<_>);
+    let mut memory = Side { store: memory, tenant: "acme".to_owned(), made: Vec::new() };
+    let mut postgres = POSTGRES.as_ref().map(|(store, shared)| {
+        shared.follow(&clock);
+        let tenant = format!("case-{}", CASES.fetch_add(1, Ordering::Relaxed));
+        Side { store: store.clone(), tenant, made: Vec::new() }
+    });
+    count(&tally.sets);
+    RUNTIME.block_on(async {
+        for (op, domain) in ops {
+            // The memory store's identifiers are in order only from one millisecond to the next.
+            clock.advance(1);
+            let expected = memory.apply(*domain, op).await;
+            prop_assert_eq!(sqlite.apply(*domain, op).await, &*expected, "{:?}", op);
+            if let Some(postgres) = &mut postgres {
+                prop_assert_eq!(postgres.apply(*domain, op).await, expected, "{:?}", op);
+            }
+            count(&tally.changes);
+        }
+        for asked in questions.chunks(AT_ONCE) {
+            let filter = |asked: &Asked| asked.filter.as_ref().map(|term| sqlite.filter(term));
+            let mut expected = Vec::new();
+            for asked in asked {
+                let answer = memory.ask(asked).await;
+                prop_assert_eq!(&sqlite.ask(asked).await, &answer, "{:?}", filter(asked));
+                count(match (&asked.filter, answer.first()) {
+                    (None, _) => &tally.lists,
+                    (Some(_), Some(first)) if first.starts_with(TOTAL) => &tally.filters,
+                    (Some(_), _) => &tally.refused,
+                });
+                expected.push(answer);
+            }
+            let Some(postgres) = &postgres else { continue };
+            let answers = join_all(asked.iter().map(|asked| postgres.ask(asked))).await;
+            for ((answer, expected), asked) in answers.iter().zip(&expected).zip(asked) {
+                prop_assert_eq!(answer, expected, "{:?}", filter(asked));
+            }
+        }
+        let integrity = sqlite.store.check(&Catalog::standard()).await.unwrap();
+        prop_assert!(integrity.is_sound(), "{}", integrity);
+        Ok(())
+    })
 }

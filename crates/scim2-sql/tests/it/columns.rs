@@ -14,6 +14,8 @@ use scim2_provider::store::SortedPosition;
 use scim2_sql::{Column, ColumnMap, Dialect, Rows, Sql, register_key_functions};
 use serde_json::{Value, json};
 
+use crate::database;
+
 const EXTRA: &str = "urn:example:extra";
 
 /// A user with an extension that has attributes of every type.
@@ -279,12 +281,8 @@ fn ids(connection: &Connection, sql: &Sql) -> Vec<String> {
 
 /// Fewer cases than usual, for each has many questions; `PROPTEST_CASES` asks for more.
 fn config() -> ProptestConfig {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    ProptestConfig {
-        cases: cases.unwrap_or(64),
-        max_shrink_iters: 400,
-        ..ProptestConfig::default()
-    }
+    let cases = database::number("PROPTEST_CASES").unwrap_or(64);
+    ProptestConfig { cases, max_shrink_iters: 400, ..ProptestConfig::default() }
 }
 
 proptest! {

@@ -2,126 +2,153 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
-use rusqlite::Connection;
-use scim2_core::ResourceType;
-use scim2_core::change::{Member, MemberDelta};
-use scim2_core::resource::ResourceId;
 use scim2_provider::Store;
-use scim2_sql::SqliteStore;
-use serde_json::json;
+use scim2_sql::{PostgresStore, SqliteStore};
 
-use crate::support::{Fixture, tenant, valid};
+use crate::database;
+use crate::load::{Acknowledged, Endpoint, Step, catalog};
+use crate::support::Dice;
 
-/// Tells this test binary to be the one that is killed.
-const DIRECTORY: &str = "SCIM2_SQL_CRASH_DIRECTORY";
+/// Tells this test binary to be the one that is killed, and what it writes to.
+const DIRECTORY: &str = "SCIM2_CRASH_DIRECTORY";
+const DATABASE: &str = "SCIM2_CRASH_DATABASE";
+/// How often it is killed.
+const KILLS: &str = "SCIM2_KILLS";
+const FEW_KILLS: usize = 4;
+/// After so many kills one begins anew, so that looking at everything stays cheap.
+const KILLS_PER_STORE: usize = 10;
+/// It is killed after at most so many acknowledgements.
+const ACKNOWLEDGEMENTS: usize = 160;
+const WRITERS: usize = 8;
 
 /// Not a test: what the killed process does, when it is told to.
 #[test]
 fn child_writes() {
-    let Some(directory) = std::env::var_os(DIRECTORY) else { return };
-    let store = SqliteStore::open(Path::new(&directory).join("scim.db")).unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-    runtime.block_on(async {
-        let (scope, user, group) = (tenant("acme"), ResourceType::user(), ResourceType::group());
-        let all = valid(&group, json!({"displayName": "all"})).into();
-        let all = store.insert(&scope, &group, all).await.unwrap();
-        let all = ResourceId::from(all.id());
-        let tasks: Vec<_> = (0..8)
-            .map(|task| {
-                let (store, scope, all) = (store.clone(), scope.clone(), all.clone());
-                let (user, group) = (user.clone(), group.clone());
-                tokio::spawn(async move {
-                    for i in 0.. {
-                        let name = format!("{}-{task}-{i}", std::process::id());
-                        let body = json!({"userName": name, "externalId": name});
-                        let body = valid(&user, body).into();
-                        let stored = store.insert(&scope, &user, body).await.unwrap();
-                        say(&format!("user {} {name}", stored.id()));
-                        let mut delta = MemberDelta::default();
-                        delta.add.push(Member::new(stored.id()));
-                        let added = store.change_members(&scope, &group, &all, None, &delta, None);
-                        added.await.unwrap();
-                        say(&format!("member {} {}", stored.id(), all));
-                    }
-                })
+    let (directory, url) = (std::env::var_os(DIRECTORY), std::env::var(DATABASE));
+    if let Some(directory) = directory {
+        say("opening");
+        let store = SqliteStore::open(Path::new(&directory).join("scim.db")).unwrap();
+        database::runtime().block_on(write(store));
+    } else if let Ok(url) = url {
+        say("opening");
+        database::runtime().block_on(async {
+            let builder = PostgresStore::builder().connections(WRITERS);
+            write(builder.connect(&url).await.unwrap()).await;
+        });
+    }
+}
+
+async fn write(store: impl Store) {
+    let endpoint = Arc::new(Endpoint::new(store));
+    let group = endpoint.group().await.unwrap();
+    let tasks: Vec<_> = (0..WRITERS)
+        .map(|task| {
+            let (endpoint, group) = (Arc::clone(&endpoint), group.clone());
+            tokio::spawn(async move {
+                for i in 0.. {
+                    let name = format!("{}-{task}-{i}", std::process::id());
+                    let ends = if i % 3 == 0 { Step::Deleted } else { Step::Renamed };
+                    let tell = |step, user: &str| say(&format!("ack {step:?} {user}"));
+                    endpoint.live(&group, &name, ends, tell).await.unwrap();
+                }
             })
-            .collect();
-        for task in tasks {
-            task.await.unwrap();
-        }
-    });
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
 }
 
 /// One line, at once. Whoever is no longer there to read it does not matter.
 fn say(line: &str) {
-    let _ = std::io::stdout().lock().write_all(format!("ack {line}\n").as_bytes());
+    let _ = std::io::stdout().lock().write_all(format!("{line}\n").as_bytes());
+}
+
+/// A process that writes until it is killed.
+fn start(variable: &str, value: &std::ffi::OsStr) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "crash::child_writes", "--nocapture"])
+        .env(variable, value)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Kills it after so many acknowledgements, and notes all of them. Killed after none, it is
+/// opening the store.
+fn kill(mut child: Child, enough: usize, acknowledged: &mut Acknowledged) {
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let (mut count, mut killed) = (0, false);
+    for line in lines {
+        let Ok(line) = line else { break };
+        let words: Vec<&str> = line.split(' ').collect();
+        if let [.., "ack", step, user] = words[..] {
+            acknowledged.note(Step::parse(step).unwrap(), user);
+            count += 1;
+        }
+        // The harness says something before.
+        if !killed && count >= enough && (count > 0 || line.ends_with("opening")) {
+            child.kill().unwrap();
+            killed = true;
+        }
+    }
+    child.wait().unwrap();
+    assert!(killed, "the process ended by itself");
+}
+
+fn kills() -> usize {
+    database::number(KILLS).unwrap_or(FEW_KILLS)
 }
 
 #[test]
 fn a_kill_loses_nothing_that_was_acknowledged() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("scim.db");
-    let mut acknowledged = Vec::new();
-    for enough in [1, 40, 150] {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "crash::child_writes", "--nocapture"])
-            .env(DIRECTORY, directory.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut count = 0;
-        let mut killed = false;
-        while let Some(Ok(line)) = lines.next() {
-            let Some((_, ack)) = line.split_once("ack ") else { continue };
-            acknowledged.push(ack.to_owned());
-            count += 1;
-            if count >= enough && !killed {
-                child.kill().unwrap();
-                killed = true;
-            }
+    let (kills, mut dice, mut users) = (kills(), Dice::new(), 0);
+    let mut left = kills;
+    while left > 0 {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("scim.db");
+        let mut acknowledged = Acknowledged::default();
+        for _ in 0..left.min(KILLS_PER_STORE) {
+            let child = start(DIRECTORY, directory.path().as_os_str());
+            kill(child, dice.roll(ACKNOWLEDGEMENTS), &mut acknowledged);
+            let store = SqliteStore::open(&path).unwrap();
+            database::runtime().block_on(async {
+                let integrity = store.check(&catalog()).await.unwrap();
+                acknowledged.check(&store, integrity).await;
+            });
+            left -= 1;
         }
-        child.wait().unwrap();
-        assert!(killed, "the process ended by itself");
-        check(&path, &acknowledged);
+        users += acknowledged.len();
     }
-    assert!(acknowledged.len() >= 191);
+    eprintln!("SQLite: {kills} kills, {users} users acknowledged, none lost; {dice:?}");
 }
 
-fn check(path: &Path, acknowledged: &[String]) {
-    {
-        // Whatever was in the log of the killed process is read here.
-        let connection = Connection::open(path).unwrap();
-        let text =
-            |sql: &str| -> String { connection.query_row(sql, [], |row| row.get(0)).unwrap() };
-        assert_eq!(text("PRAGMA integrity_check"), "ok");
-        let broken: i64 = connection
-            .query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0))
-            .unwrap();
-        assert_eq!(broken, 0);
-    }
-    let store = SqliteStore::open(path).unwrap();
-    let fixture = Fixture { store, ..Fixture::new() };
-    let user = ResourceType::user();
-    for ack in acknowledged {
-        let [kind, id, rest] = ack.split(' ').collect::<Vec<_>>()[..] else { panic!("{ack}") };
-        let stored = fixture.get_user(id);
-        if kind == "user" {
-            assert_eq!(stored.text("userName"), Some(rest));
-            let filter = format!(r#"userName eq "{rest}""#);
-            assert_eq!(fixture.find(&user, &filter), [id], "{ack}");
-            let filter = format!(r#"externalId eq "{rest}""#);
-            assert_eq!(fixture.find(&user, &filter), [id], "{ack}");
-        } else {
-            assert_eq!(stored.get("groups").unwrap()[0]["value"], rest, "{ack}");
+#[test]
+fn a_kill_of_a_client_of_postgresql_loses_nothing_that_was_acknowledged() {
+    let (kills, mut dice, mut users) = (kills(), Dice::new(), 0);
+    let mut left = kills;
+    let runtime = database::runtime();
+    while left > 0 {
+        let Some(url) = runtime.block_on(database::database("killed clients")) else { return };
+        let mut acknowledged = Acknowledged::default();
+        for _ in 0..left.min(KILLS_PER_STORE) {
+            let name = format!("killed-{}-{left}", std::process::id());
+            let child = start(DATABASE, format!("{url}&application_name={name}").as_ref());
+            kill(child, dice.roll(ACKNOWLEDGEMENTS), &mut acknowledged);
+            runtime.block_on(async {
+                database::gone(&url, &name).await;
+                let store = PostgresStore::connect(&url).await.unwrap();
+                let integrity = store.check(&catalog()).await.unwrap();
+                acknowledged.check(&store, integrity).await;
+            });
+            left -= 1;
         }
+        users += acknowledged.len();
     }
-    // What is there is whole: each resource has its keys.
-    let everyone = fixture.find(&user, "userName pr");
-    for id in everyone {
-        let name = fixture.get_user(&id).text("userName").unwrap().to_owned();
-        assert_eq!(fixture.find(&user, &format!(r#"userName eq "{name}""#)), [id.as_str()]);
-    }
+    eprintln!(
+        "PostgreSQL: {kills} kills of a client, {users} users acknowledged, none lost; {dice:?}"
+    );
 }

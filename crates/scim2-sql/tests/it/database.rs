@@ -35,3 +35,30 @@ pub(crate) async fn store(test: &str, builder: PostgresStoreBuilder) -> Option<P
 pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
+
+/// A number that the environment may set.
+pub(crate) fn number<N: std::str::FromStr>(name: &str) -> Option<N> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Waits until the server has ended all sessions of a client that is no more: what they were doing
+/// may still be committed until then.
+pub(crate) async fn gone(url: &str, application: &str) {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1";
+    while client.query_one(sql, &[&application]).await.unwrap().get::<_, i64>(0) > 0 {
+        tokio::task::yield_now().await;
+    }
+    drop(client);
+    connection.await.unwrap().unwrap();
+}
+
+/// Does something to the tables that the store knows nothing of.
+pub(crate) async fn execute(url: &str, sql: &str) {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+    client.batch_execute(sql).await.unwrap();
+    drop(client);
+    connection.await.unwrap().unwrap();
+}

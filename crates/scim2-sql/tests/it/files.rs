@@ -196,19 +196,25 @@ const BACK_TO: [(i64, &str); 2] = [
 
 #[test]
 fn a_file_of_any_earlier_version_is_brought_up_to_date() {
-    for version in [2, 1] {
+    for (version, _) in BACK_TO {
         let fixture = Fixture::new();
         let babs = fixture.user(json!({"userName": "babs", "title": "Guide"}));
         let path = fixture.directory.path().join("scim.db");
         let Fixture { store, clock, scope, directory, runtime } = fixture;
         drop(store);
         let connection = Connection::open(&path).unwrap();
+        let sql = "SELECT v FROM scim_meta WHERE k = 'schema_version'";
+        let newest: String = connection.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(newest, (BACK_TO.len() + 1).to_string(), "no way back from the newest");
         for (to, back) in BACK_TO.iter().filter(|(to, _)| *to >= version) {
             connection.execute_batch(back).unwrap();
             let sql = "UPDATE scim_meta SET v = ?1 WHERE k = 'schema_version'";
             connection.execute(sql, [to.to_string()]).unwrap();
         }
         drop(connection);
+        // Looking does not change it.
+        let looked = SqliteStore::check_file(&path, &Catalog::standard()).unwrap_err();
+        assert!(matches!(looked, OpenError::Older { found, .. } if found == version), "{looked}");
         // What is looked into can only be made by who knows the schemas.
         let error = SqliteStore::open(&path).unwrap_err();
         assert!(matches!(error, OpenError::FoldVersion { .. }), "{error}");
@@ -223,6 +229,8 @@ fn a_file_of_any_earlier_version_is_brought_up_to_date() {
         assert_eq!(fixture.get_user(babs.id()), babs.resource);
         assert!(fixture.find(&user, r#"title eq "other""#).is_empty());
         fixture.user(json!({"userName": "jo"}));
+        let integrity = fixture.run(fixture.store.check(&Catalog::standard())).unwrap();
+        assert!(integrity.is_sound(), "{integrity}");
     }
 }
 

@@ -13,6 +13,10 @@ mod files;
 #[cfg(test)]
 mod groups;
 #[cfg(test)]
+mod integrity;
+#[cfg(test)]
+mod load;
+#[cfg(test)]
 mod outbox;
 #[cfg(test)]
 mod pages;

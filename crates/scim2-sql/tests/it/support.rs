@@ -137,3 +137,29 @@ pub(crate) const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:ente
 pub(crate) fn with_manager(user_name: &str, manager: &str) -> Value {
     json!({"userName": user_name, ENTERPRISE: {"manager": {"value": manager}}})
 }
+
+/// Numbers that differ from run to run; the first says which run it was.
+#[derive(Debug)]
+pub(crate) struct Dice {
+    #[expect(dead_code, reason = "shown by Debug")]
+    seed: u64,
+    state: u64,
+}
+
+impl Dice {
+    pub(crate) fn new() -> Self {
+        let seed = crate::database::number("SCIM2_SEED").unwrap_or_else(|| {
+            let hasher = std::collections::hash_map::RandomState::new();
+            std::hash::BuildHasher::hash_one(&hasher, 0) | 1
+        });
+        Self { seed, state: seed }
+    }
+
+    /// A number below `sides` (xorshift).
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        (self.state >> 33) as usize % sides
+    }
+}

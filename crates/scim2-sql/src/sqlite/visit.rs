@@ -1,0 +1,60 @@
+//! Work on the whole file with a connection of its own, whoever else has the file open.
+
+use std::fs::File;
+use std::path::Path;
+
+use rusqlite::TransactionBehavior;
+use scim2_core::Catalog;
+use scim2_provider::store::StoreError;
+
+use super::error::{OpenError, Sqlite};
+use super::integrity;
+use super::migrate::{check_application, check_versions};
+use super::store::{new_private_file, reader};
+use crate::integrity::Integrity;
+
+/// Looks at all that is kept, as it is at one moment.
+pub(crate) fn check(path: &Path, catalog: &Catalog) -> Result<Integrity, OpenError> {
+    let mut connection = open(path)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+    check_versions(&transaction)?;
+    integrity::check(&transaction, catalog).map_err(OpenError::Damaged)
+}
+
+/// Writes a copy, as it is at one moment. It has its name only when it is complete and on the disk.
+pub(crate) fn copy(path: &Path, to: &Path) -> Result<(), OpenError> {
+    let connection = open(path)?;
+    let failed = |source| OpenError::File { path: to.to_owned(), source };
+    // Nobody else takes the name meanwhile.
+    new_private_file(to).map_err(failed)?;
+    let mut partial = to.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = Path::new(&partial);
+    let written = vacuum(&connection, partial).and_then(|()| {
+        let synced = File::open(partial).and_then(|file| file.sync_all());
+        synced.and_then(|()| std::fs::rename(partial, to)).map_err(StoreError::internal)
+    });
+    if let Err(error) = written {
+        // What cannot be removed either is left behind.
+        let _ = std::fs::remove_file(partial);
+        let _ = std::fs::remove_file(to);
+        return Err(OpenError::Copy { path: to.to_owned(), source: error });
+    }
+    Ok(())
+}
+
+fn vacuum(connection: &rusqlite::Connection, to: &Path) -> Result<(), StoreError> {
+    new_private_file(to).map_err(StoreError::internal)?;
+    let to = to.to_str().ok_or_else(|| StoreError::internal("the path is no text"))?;
+    connection.execute("VACUUM INTO ?1", [to]).db()?;
+    Ok(())
+}
+
+fn open(path: &Path) -> Result<rusqlite::Connection, OpenError> {
+    let failed = |source| OpenError::File { path: path.to_owned(), source };
+    // SQLite does not say what is wrong.
+    File::open(path).map_err(failed)?;
+    let connection = reader(path)?;
+    check_application(&connection, path)?;
+    Ok(connection)
+}
