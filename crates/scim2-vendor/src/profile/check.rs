@@ -1,7 +1,7 @@
 //! Whether a target takes a resource or a PATCH.
 
 use scim2_core::patch_op::{PatchOp, PatchOpKind, PatchOperation};
-use scim2_core::schema::Mutability;
+use scim2_core::schema::{Attribute, Mutability};
 use scim2_core::syntax::{CompareOp, Expr, FilterRef, PatchPath, SyntaxPolicy};
 use scim2_core::{Resource, ResourceType};
 use serde_json::{Map, Value};
@@ -139,31 +139,19 @@ impl Check<'_> {
     }
 
     fn attributes(&mut self, resource: &Map<String, Value>) {
+        let resource_type = self.resource_type;
         for (name, value) in resource {
             if is_unassigned(value) {
                 continue;
             }
-            if let Some(extension) = self.resource_type.extension(name) {
+            if let Some(extension) = resource_type.extension(name) {
                 let Value::Object(members) = value else { continue };
                 for (name, value) in members {
                     let path = format!("{}:{name}", extension.schema.id);
-                    let read_only = extension
-                        .schema
-                        .attribute(name)
-                        .is_some_and(|attribute| attribute.mutability == Mutability::ReadOnly);
-                    if !read_only && !is_unassigned(value) {
-                        self.attribute(&path, value);
-                    }
+                    self.attribute(&path, extension.schema.attribute(name), value);
                 }
-                continue;
-            }
-            let read_only = name.eq_ignore_ascii_case("schemas")
-                || self
-                    .resource_type
-                    .attribute(name)
-                    .is_some_and(|attribute| attribute.mutability == Mutability::ReadOnly);
-            if !read_only {
-                self.attribute(name, value);
+            } else if !name.eq_ignore_ascii_case("schemas") {
+                self.attribute(name, resource_type.attribute(name), value);
             }
         }
     }
@@ -181,7 +169,12 @@ impl Check<'_> {
         known
     }
 
-    fn attribute(&mut self, path: &str, value: &Value) {
+    /// One attribute, and what the schema says of it. What only the target writes is left out of
+    /// what it is sent.
+    fn attribute(&mut self, path: &str, attribute: Option<&Attribute>, value: &Value) {
+        if is_unassigned(value) || is_read_only(attribute) {
+            return;
+        }
         let Some(known) = self.supported(path) else { return };
         let values = count(value);
         if known.max_values.is_some_and(|max| values > max) {
@@ -190,10 +183,10 @@ impl Check<'_> {
         match value {
             Value::Array(elements) => {
                 for element in elements {
-                    self.element(&known, element);
+                    self.element(&known, attribute, element);
                 }
             }
-            value => self.element(&known, value),
+            value => self.element(&known, attribute, value),
         }
         if known.primary && known.max_values.is_none_or(|max| values <= max) {
             let elements = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
@@ -248,10 +241,11 @@ impl Check<'_> {
     }
 
     /// One value: its sub-attributes and its text.
-    fn element(&mut self, known: &AttributeProfile, value: &Value) {
+    fn element(&mut self, known: &AttributeProfile, attribute: Option<&Attribute>, value: &Value) {
         let mut texts: Vec<&str> = value.as_str().into_iter().collect();
         for (name, value) in value.as_object().into_iter().flatten() {
-            if is_unassigned(value) {
+            let sub_attribute = attribute.and_then(|attribute| attribute.sub_attribute(name));
+            if is_unassigned(value) || is_read_only(sub_attribute) {
                 continue;
             }
             let listed = known.sub_attributes.iter().any(|sub| sub.eq_ignore_ascii_case(name));
@@ -479,6 +473,10 @@ impl PatchCheck<'_> {
         self.check.violations.extend(members);
         self.check.violations
     }
+}
+
+fn is_read_only(attribute: Option<&Attribute>) -> bool {
+    attribute.is_some_and(|attribute| attribute.mutability == Mutability::ReadOnly)
 }
 
 /// How many equalities a filter is made of, if it is made of nothing else.

@@ -53,3 +53,25 @@ fn attributes_are_found_in_any_case() {
 fn a_filter_shape_prints_as_a_filter() {
     assert_eq!(FilterShape::new(&["id", "manager"]).to_string(), "id eq … and manager eq …");
 }
+
+#[test]
+fn what_only_the_target_writes_is_not_looked_at() {
+    let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    let mut profile = TargetProfile::unrestricted("Example");
+    let mut users = ResourceProfile::new("User");
+    let manager = format!("{enterprise}:manager");
+    users.attributes.push(AttributeProfile::new(&manager).with_sub_attributes(&["value"]));
+    profile.resources.push(users);
+    let state = |manager: serde_json::Value| {
+        let mut resource = Resource::new();
+        resource.insert("id", json!("1"));
+        resource.insert("meta", json!({ "version": "W/\"1\"" }));
+        resource.insert("groups", json!([{ "value": "7" }]));
+        resource.insert(enterprise, json!({ "manager": manager }));
+        profile.check_state(&ResourceType::user(), &resource)
+    };
+    assert_eq!(state(json!({ "value": "9", "displayName": "Boss" })), []);
+    let violations = state(json!({ "value": "9", "$ref": "../Users/9" }));
+    assert_eq!(violations.len(), 1);
+    assert_eq!(violations[0].attribute, format!("{manager}.$ref"));
+}
