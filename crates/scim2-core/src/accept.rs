@@ -21,7 +21,7 @@ use crate::error::{Error, ScimType};
 use crate::json::{self, Budget, Strict};
 use crate::policy::{Policy, UnknownAttributes};
 use crate::resource::Resource;
-use crate::schema::{Attribute, find_near};
+use crate::schema::{Attribute, Schema, find_near};
 use crate::violation::{Problem, Violations};
 
 mod duplicates;
@@ -351,9 +351,45 @@ impl<'a> Object<'a> {
     ) -> Result<(), A::Error> {
         let uri = extension.schema.id.as_str();
         let path = Path::extension(uri);
-        let seed = ExtensionSeed { reader: self.reader, extension, path: &path };
-        let value = access.next_value_seed(seed)?;
-        self.names.put(&mut self.map, uri, value.map(Value::Object))
+        let attributes = &extension.schema.attributes;
+        let seed = ContainerSeed { reader: self.reader, attributes, path: &path };
+        let map = access.next_value_seed(seed)?.map(|object| object.map);
+        let value = map.filter(|map| !map.is_empty()).map(Value::Object);
+        self.names.put(&mut self.map, uri, value)
+    }
+
+    /// The attributes of the base schema under its URN, as an extension's are: they are the
+    /// resource's own, and none may stand in both places.
+    fn base<'de, A: MapAccess<'de>>(
+        &mut self,
+        schema: &'a Schema,
+        access: &mut A,
+    ) -> Result<(), A::Error> {
+        let path = Path::extension(schema.id.as_str());
+        let attributes = &schema.attributes;
+        let seed = ContainerSeed { reader: self.reader, attributes, path: &path };
+        let Some(Object { mut map, names, .. }) = access.next_value_seed(seed)? else {
+            return Ok(());
+        };
+        for attribute in attributes {
+            let name = attribute.name.as_str();
+            match map.remove(name) {
+                // What is common to all resources is no attribute of the schema.
+                Some(_) if common_attribute(name).is_some() => {}
+                Some(value) => self.names.put(&mut self.map, name, Some(value))?,
+                None if names.dropped.contains(&name) => {
+                    self.names.put(&mut self.map, name, None)?;
+                }
+                None => {}
+            }
+        }
+        for name in names.unknown.into_iter().flatten() {
+            if !self.names.unknown.get_or_insert_default().insert(name.clone()) {
+                return Err(json::duplicate(&name));
+            }
+        }
+        self.map.append(&mut map);
+        Ok(())
     }
 
     /// An attribute that the schema does not have (rulings W03 and P36).
@@ -377,7 +413,12 @@ impl<'a> Object<'a> {
                 Source::Body => ScimType::InvalidSyntax,
                 Source::Patch => ScimType::InvalidValue,
             };
-            self.reader.report(&self.path_of(&name), Problem::Unknown { scim_type });
+            let extension = match self.path {
+                None => self.reader.resource_type.extension_with(&name),
+                Some(_) => None,
+            };
+            let meant = extension.map(|extension| extension.schema.id.as_str().into());
+            self.reader.report(&self.path_of(&name), Problem::Unknown { scim_type, meant });
         }
         Ok(())
     }
@@ -388,6 +429,8 @@ impl<'a> Object<'a> {
 pub(crate) struct ResourceSeed<'a>(pub(crate) &'a Reader<'a>);
 
 enum Member<'a> {
+    /// The base schema's own URN.
+    Base,
     Common(&'a Attribute),
     /// With its place in the schema.
     Attribute(usize, &'a Attribute),
@@ -418,11 +461,13 @@ impl<'de> Visitor<'de> for ResourceSeed<'_> {
                 Some(attribute) => Some(Member::Common(attribute)),
                 None => match find_near(attributes, object.next, name) {
                     Some((place, attribute)) => Some(Member::Attribute(place, attribute)),
+                    None if resource_type.schema().id == *name => Some(Member::Base),
                     None => resource_type.extension(name).map(Member::Extension),
                 },
             };
             let Some(key) = access.next_key_seed(KeySeed(find))? else { break };
             match key {
+                Key::Known(Member::Base) => object.base(resource_type.schema(), &mut access)?,
                 Key::Known(Member::Common(found)) => object.attribute(found, &mut access)?,
                 Key::Known(Member::Attribute(place, found)) => {
                     object.next = place + 1;
@@ -442,22 +487,22 @@ impl<'de> Visitor<'de> for ResourceSeed<'_> {
     }
 }
 
-/// Reads the container of an extension; none if it holds nothing.
-struct ExtensionSeed<'a> {
+/// Reads the object of attributes under a schema's URN; none if there is none.
+struct ContainerSeed<'a> {
     reader: &'a Reader<'a>,
-    extension: &'a Extension,
+    attributes: &'a [Attribute],
     path: &'a Path<'a>,
 }
 
-impl ExtensionSeed<'_> {
+impl ContainerSeed<'_> {
     fn wrong<T, E>(&self, found: &'static str) -> Result<Option<T>, E> {
         self.reader.report(self.path, Problem::WrongType { expected: "an object", found });
         Ok(None)
     }
 }
 
-impl<'de> DeserializeSeed<'de> for ExtensionSeed<'_> {
-    type Value = Option<Map<String, Value>>;
+impl<'de, 'a> DeserializeSeed<'de> for ContainerSeed<'a> {
+    type Value = Option<Object<'a>>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         self.reader.budget.take()?;
@@ -465,11 +510,11 @@ impl<'de> DeserializeSeed<'de> for ExtensionSeed<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for ExtensionSeed<'_> {
-    type Value = Option<Map<String, Value>>;
+impl<'de, 'a> Visitor<'de> for ContainerSeed<'a> {
+    type Value = Option<Object<'a>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an extension")
+        f.write_str("an object of attributes")
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
@@ -503,8 +548,8 @@ impl<'de> Visitor<'de> for ExtensionSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
         let mut object = Object::new(self.reader, Some(self.path));
-        object.read(&self.extension.schema.attributes, &mut access)?;
-        Ok(Some(object.map).filter(|map| !map.is_empty()))
+        object.read(self.attributes, &mut access)?;
+        Ok(Some(object))
     }
 }
 

@@ -501,9 +501,13 @@ fn collect_unique(
         for value in values {
             let key = match value {
                 Value::String(text) if !text.is_empty() => {
-                    key::comparison_key(attribute.case_exact, text).into_owned()
+                    key::comparison_key(is_case_exact(attribute), text).into_owned()
                 }
-                Value::Number(number) => number.to_string(),
+                Value::Number(number) => match number.as_f64() {
+                    // 5 and 5.0 are one value (ruling F20).
+                    Some(float) if number.is_f64() => (float + 0.0).to_string(),
+                    _ => number.to_string(),
+                },
                 _ => continue,
             };
             keys.push((format!("{}:{path}", schema.id), key));
@@ -608,7 +612,7 @@ impl<'a> Binder<'a> {
     ) -> Result<BoundFilter, Error> {
         let (mut attr, attribute) = match self.find(path, Asked::Value)? {
             Found::Attr(_, Some(attribute)) if self.is_password(attribute) => {
-                return password(op, literal);
+                return password(attribute, op, literal);
             }
             Found::Attr(attr, attribute) => (attr, attribute),
             Found::Whole(_, attribute) => return Err(not_comparable(path, attribute)),
@@ -890,6 +894,9 @@ impl<'a> Binder<'a> {
                 Some(BoundValue::Uri(normal_uri(text).into()))
             }
             (T::String | T::Reference, CompareValue::String(text)) => {
+                let canonical = attribute.canonical.as_ref().filter(|_| !is_substring(op));
+                let form = canonical.and_then(|canonical| canonical.form(text));
+                let text = form.as_deref().unwrap_or(text);
                 Some(BoundValue::Text(BoundText::new(is_case_exact(attribute), op, text)))
             }
             _ => None,
@@ -951,11 +958,16 @@ fn is_case_exact(attribute: &Attribute) -> bool {
 const PASSWORD: &str = "password";
 
 /// `password eq "…"` is all that can be asked (ruling F26). Case counts whatever the schema says.
-fn password(op: CompareOp, literal: &CompareValue) -> Result<BoundFilter, Error> {
+fn password(
+    attribute: &Attribute,
+    op: CompareOp,
+    literal: &CompareValue,
+) -> Result<BoundFilter, Error> {
     match (op, literal) {
         (CompareOp::Eq, CompareValue::String(text)) => {
-            let prepared = key::comparison_key(true, text);
-            Ok(BoundFilter::Password(BoundSecret(Secret::from(prepared.into_owned()))))
+            let form = attribute.canonical.as_ref().and_then(|canonical| canonical.form(text));
+            let prepared = form.unwrap_or_else(|| key::comparison_key(true, text).into_owned());
+            Ok(BoundFilter::Password(BoundSecret(Secret::from(prepared))))
         }
         _ => Err(Error::invalid_filter("`password` can only be compared by `eq` with text")),
     }

@@ -1,9 +1,12 @@
 //! Resource types and where their attributes are found.
 
+use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use scim2_syntax::{AttrName, AttrPath, SchemaUri};
 
+use crate::canonical::Canonical;
+use crate::error::Error;
 use crate::policy::Policy;
 use crate::schema::{Attribute, AttributeType, Mutability, Returned, Schema, Uniqueness};
 
@@ -85,12 +88,14 @@ pub enum ResolveError {
         schema: SchemaUri,
     },
     /// The schema has no such attribute.
-    #[error("unknown attribute `{path}` in resource type `{resource_type}`")]
+    #[error("unknown attribute `{path}` in resource type `{resource_type}`{}", Meant(extension.as_ref(), path))]
     UnknownAttribute {
         /// The resource type's name.
         resource_type: Box<str>,
         /// The path as written.
         path: Box<AttrPath>,
+        /// The extension that has an attribute of this name, under its URN.
+        extension: Option<SchemaUri>,
     },
     /// The attribute has no such sub-attribute, or no sub-attributes at all (ruling F12).
     #[error("attribute `{attribute}` has no sub-attribute `{sub_attr}`")]
@@ -100,6 +105,18 @@ pub enum ResolveError {
         /// The sub-attribute as written.
         sub_attr: AttrName,
     },
+}
+
+/// What an unknown name may have been meant to say, for a message.
+struct Meant<'a>(Option<&'a SchemaUri>, &'a AttrPath);
+
+impl fmt::Display for Meant<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(uri) => write!(f, ", did you mean `{uri}:{}`?", self.1),
+            None => Ok(()),
+        }
+    }
 }
 
 impl ResourceType {
@@ -161,6 +178,52 @@ impl ResourceType {
     #[must_use]
     pub fn with_unique_external_id(self) -> Self {
         self.change(|inner| inner.unique_external_id = true)
+    }
+
+    /// The same type with the values of an attribute brought into a form: `phoneNumbers.value`.
+    ///
+    /// # Errors
+    /// `invalidPath` when the path names no string of the type's own schemas.
+    pub fn with_canonical(self, path: &str, canonical: Canonical) -> Result<Self, Error> {
+        let path: AttrPath = path.parse().map_err(|error| Error::from_path(&error))?;
+        let strict = Policy::strict();
+        let (uri, name, sub_attr) = match self
+            .resolve(&path, &strict)
+            .map_err(Error::invalid_path)?
+        {
+            Resolved::Attribute { extension, attribute, sub_attribute }
+                if sub_attribute.unwrap_or(attribute).attribute_type == AttributeType::String
+                    && (extension.is_some()
+                        || common_attribute(attribute.name.as_str()).is_none()) =>
+            {
+                let uri = extension.map(|extension| extension.schema.id.clone());
+                (uri, attribute.name.clone(), sub_attribute.map(|sub| sub.name.clone()))
+            }
+            _ => {
+                return Err(Error::invalid_path(format_args!(
+                    "`{path}` is no string of resource type `{}` that could have a canonical form",
+                    self.name()
+                )));
+            }
+        };
+        Ok(self.change(|inner| {
+            let mut schemas = (inner.extensions.iter_mut())
+                .map(|extension| &mut extension.schema)
+                .filter(|schema| Some(&schema.id) == uri.as_ref());
+            let schema = if uri.is_none() { Some(&mut inner.schema) } else { schemas.next() };
+            let attributes = schema.map(|schema| &mut Arc::make_mut(schema).attributes);
+            let attribute = attributes.and_then(|all| all.iter_mut().find(|a| a.name == name));
+            let Some(attribute) = attribute else { return };
+            let target = match &sub_attr {
+                None => Some(attribute),
+                Some(sub_attr) => {
+                    attribute.sub_attributes.iter_mut().find(|sub| sub.name == *sub_attr)
+                }
+            };
+            if let Some(target) = target {
+                target.canonical = Some(canonical);
+            }
+        }))
     }
 
     /// User with the enterprise extension, at `/Users`.
@@ -344,7 +407,26 @@ impl ResourceType {
         Err(ResolveError::UnknownAttribute {
             resource_type: self.inner.name.clone(),
             path: Box::new(path.clone()),
+            extension: match &path.schema {
+                None => {
+                    self.extension_with(path.name.as_str()).map(|found| found.schema.id.clone())
+                }
+                Some(_) => None,
+            },
         })
+    }
+
+    /// The same type with another base schema and no extensions.
+    pub(crate) fn with_schema(&self, schema: Schema) -> Self {
+        self.clone().change(|inner| {
+            inner.schema = Arc::new(schema);
+            inner.extensions.clear();
+        })
+    }
+
+    /// The first extension that has an attribute of this name.
+    pub(crate) fn extension_with(&self, name: &str) -> Option<&Extension> {
+        self.inner.extensions.iter().find(|extension| extension.schema.attribute(name).is_some())
     }
 
     fn extended(self, schema: Schema, required: bool) -> Self {

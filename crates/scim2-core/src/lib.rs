@@ -55,6 +55,7 @@
 mod accept;
 pub mod bind;
 pub mod bulk;
+pub mod canonical;
 pub mod catalog;
 pub mod change;
 pub mod common;
@@ -77,6 +78,8 @@ pub mod macros;
 pub mod patch;
 pub mod patch_op;
 pub mod policy;
+#[cfg(feature = "precis")]
+pub mod precis;
 pub mod project;
 pub mod resource;
 pub mod rules;

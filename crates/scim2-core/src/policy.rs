@@ -70,6 +70,12 @@ impl Policy {
     }
 
     /// Every tolerance that cannot change what a legal request means.
+    ///
+    /// As in [`strict`](Self::strict) are therefore the choices between two readings of a legal
+    /// request: [`FilterPolicy::ne`], [`FilterPolicy::missing_boolean_is_false`],
+    /// [`PatchPolicy::selected_replace`], [`PatchPolicy::complex_replace`],
+    /// [`PatchPolicy::all_values`] and [`PutPolicy::missing`]; and what may be asked about secrets,
+    /// [`FilterPolicy::password_eq`] and [`FilterPolicy::hidden_attributes`], is no tolerance.
     #[must_use]
     pub fn lenient() -> Self {
         Self {
@@ -78,6 +84,7 @@ impl Policy {
                 unknown_attribute: UnknownFilterAttribute::NoMatch,
                 coerce_literals: true,
                 complex_value: true,
+                empty_is_absent: true,
                 ..FilterPolicy::default()
             },
             path: PathPolicy { dot_after_urn: true, unqualified_extension: true },
@@ -134,6 +141,8 @@ pub struct FilterPolicy {
     /// `manager eq "id"`: a comparison with a singular complex attribute that has a `value`
     /// means that sub-attribute. Entra ID asks for references in this way.
     pub complex_value: bool,
+    /// `?filter=` asks for everything, as no filter does (F33).
+    pub empty_is_absent: bool,
     /// `password eq "…"`, and nothing else about passwords (F26). This crate sees no stored
     /// password, so whoever evaluates such a filter says whether one fits:
     /// [`BoundFilter::matches_with`](crate::bind::BoundFilter::matches_with).

@@ -7,6 +7,7 @@ use scim2_syntax::{AttrName, SchemaUri};
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::canonical::Canonical;
 use crate::resource::Resource;
 
 /// The URN of Schema resources.
@@ -143,6 +144,10 @@ pub struct Attribute {
     /// §2.3.6). No characteristic on the wire says so; the description should.
     #[serde(skip)]
     pub base64url: bool,
+    /// The form into which values are brought, if there is one (ruling W21). No characteristic on
+    /// the wire says so.
+    #[serde(skip)]
+    pub canonical: Option<Canonical>,
 }
 
 impl Attribute {
@@ -189,6 +194,7 @@ impl Attribute {
             reference_types: Vec::new(),
             sub_attributes: Vec::new(),
             base64url: false,
+            canonical: None,
         }
     }
 
@@ -257,6 +263,12 @@ impl Attribute {
     #[must_use]
     pub fn base64url(self) -> Self {
         Self { base64url: true, ..self }
+    }
+
+    /// The same attribute, of type string, whose values are brought into a form.
+    #[must_use]
+    pub fn canonical(self, canonical: Canonical) -> Self {
+        Self { canonical: Some(canonical), ..self }
     }
 
     /// The same attribute with these sub-attributes.

@@ -74,6 +74,15 @@ impl SearchRequest {
     /// `cursor` (ruling Q23), a parameter given twice, or text that is not UTF-8; 400
     /// `invalidFilter` for an empty filter (ruling F33).
     pub fn from_query(query: &str) -> Result<Self, Error> {
+        Self::from_query_with(query, &Policy::strict())
+    }
+
+    /// The same under a policy, which may read an empty filter as none
+    /// ([`empty_is_absent`](crate::policy::FilterPolicy::empty_is_absent)).
+    ///
+    /// # Errors
+    /// As [`from_query`](Self::from_query).
+    pub fn from_query_with(query: &str, policy: &Policy) -> Result<Self, Error> {
         let mut request = Self::default();
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
@@ -98,7 +107,7 @@ impl SearchRequest {
                 _ => once(&mut request.cursor, name, value()?.into_owned())?,
             }
         }
-        request.check()
+        request.check(policy)
     }
 
     /// Reads the body of `.search` (RFC 7644 §3.4.3). Members match without case, unknown ones
@@ -141,13 +150,18 @@ impl SearchRequest {
                 _ => request.cursor = Some(text(name, value)?.to_owned()),
             }
         }
-        request.check()
+        request.check(policy)
     }
 
     /// What neither form may say.
-    fn check(self) -> Result<Self, Error> {
+    fn check(mut self, policy: &Policy) -> Result<Self, Error> {
         if self.filter.as_deref().is_some_and(|filter| filter.trim().is_empty()) {
-            return Err(Error::invalid_filter("`filter` is empty"));
+            if !policy.filter.empty_is_absent {
+                return Err(Error::invalid_filter(
+                    "`filter` is empty; to ask for everything, leave it out",
+                ));
+            }
+            self.filter = None;
         }
         if self.cursor.is_some() && self.start_index.is_some() {
             return Err(Error::invalid_value("`cursor` and `startIndex` exclude each other"));

@@ -49,8 +49,7 @@ impl ResourceType {
                 _ => None,
             })
         });
-        let mut subset =
-            Self::new(self.name(), self.endpoint(), base).with_description(self.description());
+        let mut subset = self.with_schema(base);
         for extension in self.extensions() {
             let uri = &extension.schema.id;
             let whole = named

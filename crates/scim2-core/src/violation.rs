@@ -47,6 +47,8 @@ pub(crate) enum Problem {
     Unknown {
         /// `invalidSyntax` in a body (W03), `invalidValue` in a PATCH value (P36).
         scim_type: ScimType,
+        /// The URN under which there is an attribute of this name.
+        meant: Option<Box<str>>,
     },
     /// It is required, and is missing or unassigned.
     Missing,
@@ -105,7 +107,7 @@ pub(crate) enum Problem {
 impl Problem {
     fn scim_type(&self) -> ScimType {
         match self {
-            Self::Unknown { scim_type } => scim_type.clone(),
+            Self::Unknown { scim_type, .. } => scim_type.clone(),
             Self::SchemasMissing
             | Self::UnknownSchema { .. }
             | Self::BaseSchemaMissing { .. }
@@ -120,7 +122,10 @@ impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = Shown(&self.path);
         match &self.problem {
-            Problem::Unknown { .. } => write!(f, "unknown attribute `{path}`"),
+            Problem::Unknown { meant: None, .. } => write!(f, "unknown attribute `{path}`"),
+            Problem::Unknown { meant: Some(uri), .. } => {
+                write!(f, "unknown attribute `{path}`: it belongs into the object `{uri}`")
+            }
             Problem::Missing => write!(f, "`{path}` is required"),
             Problem::Empty => write!(f, "`{path}` is required and must not be empty"),
             Problem::WrongType { expected, found } => {

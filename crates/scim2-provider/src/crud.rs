@@ -219,7 +219,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     /// its query is ignored (ruling Q21).
     fn projection(&self, cx: &Exchange<'_>, ty: &ResourceType) -> Result<Projection, Error> {
         let own = parameters(cx.query, &PROJECTION).collect::<Vec<_>>().join("&");
-        self.projection_of(ty, &SearchRequest::from_query(&own)?)
+        self.projection_of(ty, &SearchRequest::from_query_with(&own, &self.policy)?)
     }
 
     /// A request that cannot be obeyed: but first of all the resource must be there, and in the

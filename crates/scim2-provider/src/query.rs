@@ -31,7 +31,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         cx: &Exchange<'_>,
         ty: &ResourceType,
     ) -> Result<Answer, Failure> {
-        let request = SearchRequest::from_query(cx.query)?;
+        let request = SearchRequest::from_query_with(cx.query, &self.policy)?;
         self.run(cx, ty, &request, AskedIn::Url).await
     }
 

@@ -67,7 +67,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             ));
         };
         let (request, asked_in) = match route {
-            Route::Root => (SearchRequest::from_query(cx.query)?, AskedIn::Url),
+            Route::Root => (SearchRequest::from_query_with(cx.query, &self.policy)?, AskedIn::Url),
             _ => (SearchRequest::from_slice(&body().await?, &self.policy)?, AskedIn::Body),
         };
         self.query_all(cx, limits, &request, asked_in).await

@@ -114,7 +114,7 @@ impl<'a> Request<'a> {
             return search(ty.as_ref(), &request, policy).map(|()| None);
         }
         let Some(ty) = place.resource_type() else { return Ok(None) };
-        let request = SearchRequest::from_query(&self.query)?;
+        let request = SearchRequest::from_query_with(&self.query, policy)?;
         search(Some(&ty), &request, policy)?;
         match self.method {
             "POST" => {

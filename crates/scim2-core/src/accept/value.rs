@@ -179,6 +179,13 @@ impl ValueSeed<'_> {
         if policy.country_strict && is("addresses", Some("country")) && !is_country(&text) {
             return self.malformed("a country code of two letters, such as `US`");
         }
+        let text = match &attribute.canonical {
+            Some(canonical) if !text.is_empty() => match canonical.form(&text) {
+                Some(form) => Cow::Owned(form),
+                None => return self.malformed(canonical.expected()),
+            },
+            _ => text,
+        };
         if policy.canonical_values == CanonicalValues::Reject
             && !attribute.canonical_values.is_empty()
         {

@@ -104,11 +104,14 @@ impl Engine<'_> {
                 }
                 // There is nothing to clear, which is what was asked for.
                 (None, Selected::Filter { filter: Some(_), .. }) => {}
-                _ => {
+                (_, Selected::Filter { .. }) => {
                     return Err(Error::no_target(format_args!(
-                        "no value of `{}` is selected",
+                        "no value of `{}` matches the filter",
                         slot.name
                     )));
+                }
+                (_, Selected::All) => {
+                    return Err(Error::no_target(format_args!("`{}` has no value", slot.name)));
                 }
             }
         } else {

@@ -295,7 +295,8 @@ pub(super) fn spelling<'a>(map: &Map<String, Value>, name: &'a str) -> Cow<'a, s
 /// Only for elements whose `value` is text; so whether one is named is a look into a set.
 pub(super) fn named_values<'f>(attribute: &Attribute, filter: &'f Filter) -> Option<Vec<&'f str>> {
     let value = attribute.value_sub_attribute()?;
-    if value.attribute_type != AttributeType::String || value.multi_valued {
+    let is_plain = value.attribute_type == AttributeType::String && value.canonical.is_none();
+    if !is_plain || value.multi_valued {
         return None;
     }
     let name = |expr: Expr<'f>| match expr {

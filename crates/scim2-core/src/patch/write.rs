@@ -212,12 +212,14 @@ impl Engine<'_> {
                 Some(Value::Object(object)) => object,
                 _ => Map::new(),
             };
+            let known = Known::of(slot, &object);
             let whole = self.policy.patch.complex_replace == ComplexReplace::Replace;
             if kind == Write::Replace && whole {
                 self.replace_object(&mut object, slot, given)?;
             } else {
                 self.merge(&mut object, slot, kind, given, &named)?;
             }
+            known.forget(slot, &mut object);
             put_object(map, slot, object);
             Ok(())
         })
@@ -241,7 +243,9 @@ impl Engine<'_> {
                     )));
                 }
             };
+            let known = Known::of(slot, &object);
             change(&mut object)?;
+            known.forget(slot, &mut object);
             put_object(map, slot, object);
             Ok(())
         })
@@ -520,6 +524,38 @@ pub(super) fn put(map: &mut Map<String, Value>, key: &str, value: Value) {
         Some(place) => *place = value,
         None => {
             map.insert(key.to_owned(), value);
+        }
+    }
+}
+
+/// What a reference to a resource says before it changes.
+#[derive(Default)]
+struct Known {
+    value: Option<Value>,
+    uri: Option<Value>,
+}
+
+impl Known {
+    fn of(slot: Slot<'_>, object: &Map<String, Value>) -> Self {
+        if !slot.attribute.is_some_and(Attribute::is_resource_reference) {
+            return Self::default();
+        }
+        Self { value: object.get("value").cloned(), uri: object.get("$ref").cloned() }
+    }
+
+    /// What was known of one resource is not true of another (ruling W35): the name of a manager
+    /// goes with the manager.
+    fn forget(self, slot: Slot<'_>, object: &mut Map<String, Value>) {
+        let Some(attribute) = slot.attribute else { return };
+        if self.value.is_none() || object.get("value") == self.value.as_ref() {
+            return;
+        }
+        if object.get("$ref") == self.uri.as_ref() {
+            object.remove("$ref");
+        }
+        for sub in attribute.sub_attributes.iter().filter(|s| s.mutability == Mutability::ReadOnly)
+        {
+            object.remove(sub.name.as_str());
         }
     }
 }

@@ -1121,6 +1121,56 @@ fn w12_unique_keys_are_qualified_and_folded() {
     );
 }
 
+#[test]
+fn w12_unique_keys_are_equal_where_a_filter_finds_the_values_equal() {
+    let unique = |attribute_type| {
+        let attribute = Attribute::new("it".parse().unwrap(), attribute_type);
+        let schema = Schema::new(
+            "urn:example:It".parse().unwrap(),
+            vec![attribute.uniqueness(Uniqueness::Server)],
+        );
+        ResourceType::new("It", "/Its", schema)
+    };
+    let (references, decimals) = (unique(AttributeType::Reference), unique(AttributeType::Decimal));
+    for (ty, a, b) in [
+        (&references, json!("https://x/A"), json!("https://x/a")),
+        (&references, json!("urn:a"), json!("urn:a")),
+        (&decimals, json!(5), json!(5.0)),
+        (&decimals, json!(0), json!(-0.0)),
+        (&decimals, json!(5), json!(5.5)),
+        (&unique(AttributeType::String), json!("A"), json!("a")),
+    ] {
+        let (first, second) = (resource(json!({"it": a})), resource(json!({"it": b})));
+        let filter = format!("it eq {a}").parse().unwrap();
+        let found = ty.bind(&filter, &Policy::strict()).unwrap().matches(&second);
+        assert_eq!(ty.unique_keys(&first) == ty.unique_keys(&second), found, "{a} and {b}");
+    }
+}
+
+#[test]
+fn a_part_of_a_type_keeps_what_is_said_of_the_type() {
+    let user = resource(json!({"userName": "b", "externalId": "e"}));
+    let users = ResourceType::user().with_unique_external_id().open().with_description("Some");
+    let some = users.with_only(&["active"]).unwrap();
+    assert_eq!(some.unique_keys(&user).len(), 2);
+    assert!(some.is_open());
+    assert_eq!((some.name(), some.endpoint(), some.description()), ("User", "/Users", "Some"));
+    assert!(some.extensions().is_empty());
+}
+
+#[test]
+fn an_unknown_attribute_that_an_extension_has_is_explained() {
+    let filter = r#"employeeNumber eq "1""#.parse().unwrap();
+    let error = ResourceType::user().bind(&filter, &Policy::strict()).unwrap_err();
+    assert_eq!(
+        error.message(),
+        Some(
+            "unknown attribute `employeeNumber` in resource type `User`, did you mean \
+             `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber`?"
+        )
+    );
+}
+
 #[track_caller]
 fn check_equal(attribute: Option<&Attribute>, a: Value, b: Value, expected: bool) {
     assert_eq!(equal_values(attribute, &a, &b), expected, "{a} and {b}");

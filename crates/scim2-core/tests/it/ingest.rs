@@ -1,7 +1,9 @@
 //! From bytes to a resource.
 
 use proptest::prelude::*;
+use scim2_core::canonical::Canonical;
 use scim2_core::json::{MAX_DEPTH, MAX_VALUES, parse_object};
+use scim2_core::patch_op::PatchOp;
 use scim2_core::policy::{CanonicalValues, UnknownAttributes};
 use scim2_core::schema::{Attribute, AttributeType, Schema};
 use scim2_core::{Error, Policy, Resource, ResourceType, ScimType};
@@ -256,6 +258,130 @@ fn w21_r43_4_1_2_03_r43_4_1_2_04_phone_numbers_and_e_mail_addresses_are_kept_as_
         "ims": [{"value": "Some AIM Handle"}],
     });
     reads(body.clone(), body);
+}
+
+/// Digits alone, a plus sign before them.
+fn phone_number() -> Canonical {
+    Canonical::new("a phone number with country code", |text| {
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        (text.starts_with('+') && !digits.is_empty()).then(|| format!("+{digits}"))
+    })
+}
+
+#[test]
+fn w21_an_attribute_has_a_canonical_form_by_option() {
+    let users = ResourceType::user().with_canonical("phoneNumbers.value", phone_number()).unwrap();
+    let policy = Policy::strict();
+    let body =
+        br#"{"userName": "b", "phoneNumbers": [{"type": "work", "value": "+1 (201) 555-0123"}]}"#;
+    let mut user = users.ingest(body, &policy).unwrap();
+    let value = |user: &Resource| user.get("phoneNumbers").unwrap()[0]["value"].clone();
+    assert_eq!(value(&user), "+12015550123");
+    // Filters compare the form; a part is what it is.
+    for (filter, expected) in [
+        (r#"phoneNumbers.value eq "+1-201-555-0123""#, true),
+        (r#"phoneNumbers[value ne "+1 201 555 0123"]"#, false),
+        (r#"phoneNumbers.value eq "201-555-0123""#, false),
+        (r#"phoneNumbers.value co "5550""#, true),
+        (r#"phoneNumbers.value co "555-0""#, false),
+    ] {
+        let bound = users.bind(&filter.parse().unwrap(), &policy).unwrap();
+        assert_eq!(bound.matches(&user), expected, "{filter}");
+    }
+    // And so does PATCH.
+    user.insert("schemas", json!(["urn:ietf:params:scim:schemas:core:2.0:User"]));
+    let number = json!([{"type": "work", "value": "+1.201.555.0123"}]);
+    let same = PatchOp::new().add("phoneNumbers", number);
+    assert!(users.patch(&mut user, &same, &policy).unwrap().is_empty());
+    let other =
+        PatchOp::new().replace(r#"phoneNumbers[value eq "+1 2015550123"].value"#, "+49 30 1");
+    users.patch(&mut user, &other, &policy).unwrap();
+    assert_eq!(value(&user), "+49301");
+    let gone = PatchOp::new().remove(r#"phoneNumbers[value eq "+49-30-1"]"#);
+    users.patch(&mut user, &gone, &policy).unwrap();
+    assert_eq!(user.get("phoneNumbers"), None);
+
+    let error = users.ingest(br#"{"phoneNumbers": [{"value": "1"}]}"#, &policy).unwrap_err();
+    assert_eq!(error.scim_type(), Some(&ScimType::InvalidValue));
+    let message = "`phoneNumbers[0].value` must be a phone number with country code";
+    assert!(error.message().unwrap().starts_with(message), "{error}");
+}
+
+#[test]
+fn w21_what_is_unique_is_the_canonical_form() {
+    let lower = Canonical::new("text", |text| Some(text.trim().to_owned()));
+    let users = ResourceType::user().with_canonical("userName", lower).unwrap();
+    let user = users.ingest(br#"{"userName": " b "}"#, &Policy::strict()).unwrap();
+    let keys = users.unique_keys(&user);
+    assert_eq!(keys.iter().map(|(_, key)| key.as_str()).collect::<Vec<_>>(), ["b"]);
+}
+
+#[test]
+fn w21_only_texts_of_a_types_own_schemas_have_a_canonical_form() {
+    for path in ["active", "externalId", "id", "emails", "profileUrl", "nosuch", "a b"] {
+        let error = ResourceType::user().with_canonical(path, phone_number()).unwrap_err();
+        assert_eq!(error.scim_type(), Some(&ScimType::InvalidPath), "{path}");
+    }
+    let path = format!("{ENTERPRISE}:employeeNumber");
+    let users = ResourceType::user().with_canonical(&path, phone_number()).unwrap();
+    let body = json!({ENTERPRISE: {"employeeNumber": "+ 7"}}).to_string();
+    let user = users.ingest(body.as_bytes(), &Policy::strict()).unwrap();
+    assert_eq!(user.get(ENTERPRISE).unwrap()["employeeNumber"], "+7");
+    assert_eq!(users.name(), "User");
+}
+
+#[cfg(feature = "precis")]
+#[test]
+fn f25_sec_12_user_names_and_passwords_are_prepared_by_precis_on_request() {
+    let users = ResourceType::user().with_precis().unwrap();
+    let mut policy = Policy::strict();
+    policy.filter.password_eq = true;
+    let read = |name: &str| users.ingest(json!({"userName": name}).to_string().as_bytes(), &policy);
+    let stored = |name: &str| read(name).unwrap().text("userName").unwrap().to_owned();
+    let key = |name: &str| users.unique_keys(&read(name).unwrap()).remove(0).1;
+    // Width mapping, normalization; the case stays, and does not count.
+    assert_eq!(stored("BJensen"), "BJensen");
+    assert_eq!(stored("\u{ff22}\u{ff4a}ensen"), "Bjensen");
+    assert_eq!(stored("e\u{301}va"), "\u{e9}va");
+    assert_eq!(stored("Barbara Jensen"), "Barbara Jensen");
+    for (a, b) in
+        [("BJENSEN", "bjensen"), ("\u{ff22}", "b"), ("\u{212a}", "k"), ("Σίσυφος", "ΣΊΣΥΦΟΣ")]
+    {
+        match (read(a), read(b)) {
+            (Ok(_), Ok(_)) => assert_eq!(key(a), key(b), "{a}"),
+            (refused, _) => assert!(a == "\u{212a}" && refused.is_err(), "{a}"),
+        }
+    }
+    // Unassigned, control, invisible, symbols, ligatures, mixed direction, spaces around.
+    for name in [
+        "b\u{378}",
+        "b\0",
+        "b\u{200b}c",
+        "b\u{2665}",
+        "\u{fb01}n",
+        "a\u{5d0}",
+        " b",
+        "b ",
+        "\u{202e}b",
+    ] {
+        let error = read(name).unwrap_err();
+        assert_eq!(error.scim_type(), Some(&ScimType::InvalidValue), "{name:?}");
+        assert!(error.message().unwrap().starts_with("`userName` must be "), "{error}");
+    }
+
+    let body = json!({"password": "p\u{3000}e\u{301}"}).to_string();
+    let user = users.ingest(body.as_bytes(), &policy).unwrap();
+    assert_eq!(user.text("password"), Some("p \u{e9}"));
+    let filter = "password eq \"p\u{a0}\u{e9}\"".parse().unwrap();
+    let bound = users.bind(&filter, &policy).unwrap();
+    assert!(
+        bound.matches_with(&user, &|password| Some(password.expose()) == user.text("password"))
+    );
+    assert!(users.ingest(br#"{"password": "a\u0007"}"#, &policy).is_err());
+
+    let mapped = scim2_core::precis::username_case_mapped();
+    assert_eq!(mapped.form("BJensen").as_deref(), Some("bjensen"));
+    assert_eq!(mapped.form("Straße").as_deref(), Some("straße"));
 }
 
 #[test]
@@ -791,7 +917,40 @@ fn r43_3_08_r43_3_3_04_extension_attributes_do_not_stand_at_the_top() {
     refuses(
         json!({"employeeNumber": "1"}),
         ScimType::InvalidSyntax,
-        "unknown attribute `employeeNumber`",
+        &format!("unknown attribute `employeeNumber`: it belongs into the object `{ENTERPRISE}`"),
+    );
+}
+
+#[test]
+fn attributes_under_the_urn_of_the_base_schema_are_the_resources_own() {
+    let urn = "urn:ietf:params:scim:schemas:core:2.0:User";
+    reads(
+        json!({"userName": "b", urn: {"TITLE": "Guide", "emails": [{"value": "b@x"}], "name": {}}}),
+        json!({"userName": "b", "title": "Guide", "emails": [{"value": "b@x"}]}),
+    );
+    reads(json!({urn.to_uppercase(): {"title": "Guide"}}), json!({"title": "Guide"}));
+    reads(json!({urn: null, "title": "x"}), json!({"title": "x"}));
+    for body in [
+        format!(r#"{{"title": "a", "{urn}": {{"Title": "b"}}}}"#),
+        format!(r#"{{"{urn}": {{"title": null}}, "title": "b"}}"#),
+        format!(r#"{{"{urn}": {{"nosuch": 1}}, "NOSUCH": 2}}"#),
+    ] {
+        let error = ResourceType::user().ingest(body.as_bytes(), &Policy::strict()).unwrap_err();
+        assert!(error.message().unwrap().contains("occurs twice"), "{error}");
+    }
+    let unknown = |name: &str| format!("unknown attribute `{urn}:{name}`");
+    refuses(json!({urn: {"nosuch": 1}}), ScimType::InvalidSyntax, &unknown("nosuch"));
+    refuses(json!({urn: {"id": "1"}}), ScimType::InvalidSyntax, &unknown("id"));
+    refuses(json!({urn: {urn: {}}}), ScimType::InvalidSyntax, &unknown(urn));
+    refuses(
+        json!({urn: []  , "active": 1}),
+        ScimType::InvalidValue,
+        "`active` must be a boolean, found a number",
+    );
+    refuses(
+        json!({urn: "x"}),
+        ScimType::InvalidValue,
+        &format!("`{urn}` must be an object, found a string"),
     );
 }
 

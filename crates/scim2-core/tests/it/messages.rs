@@ -95,6 +95,21 @@ fn f33_an_empty_filter_is_refused() {
 }
 
 #[test]
+fn f33_an_empty_filter_is_none_by_option() {
+    let mut policy = Policy::strict();
+    policy.filter.empty_is_absent = true;
+    assert!(Policy::lenient().filter.empty_is_absent);
+    for text in ["filter=", "filter", "filter=%20+"] {
+        let request = SearchRequest::from_query_with(text, &policy).unwrap();
+        assert_eq!(request, SearchRequest::default());
+    }
+    let body = json!({ "schemas": [SEARCH], "filter": " " }).to_string();
+    assert_eq!(SearchRequest::from_slice(body.as_bytes(), &policy).unwrap().filter, None);
+    let malformed = SearchRequest::from_query_with("filter=x", &policy).unwrap();
+    assert_eq!(malformed.filter.as_deref(), Some("x"));
+}
+
+#[test]
 fn f35_plus_is_a_space_and_percent_2b_a_plus() {
     let request = query("filter=phoneNumbers+eq+%22%2B49%22");
     assert_eq!(request.filter.as_deref(), Some("phoneNumbers eq \"+49\""));

@@ -1150,6 +1150,19 @@ fn p19_strings_for_booleans_by_option() {
 }
 
 #[test]
+fn w35_the_name_of_a_manager_goes_with_the_manager() {
+    let boss = json!({"value": "1", "displayName": "Boss"});
+    let path = format!("{ENTERPRISE}:manager");
+    let user = user(json!({ENTERPRISE: {"manager": boss}}));
+    let at = format!("/{ENTERPRISE}/manager");
+    user.replace(&path, json!({"value": "2"})).is(&at, json!({"value": "2"}));
+    user.add(&path, json!({"value": "2"})).is(&at, json!({"value": "2"}));
+    user.replace(&format!("{path}.value"), json!("2")).is(&at, json!({"value": "2"}));
+    user.replace(&path, json!({"value": "1"})).is(&at, boss.clone());
+    user.replace(&format!("{path}.value"), json!("1")).is(&at, boss);
+}
+
+#[test]
 fn w35_manager_without_value_is_no_manager() {
     let user = user(json!({ENTERPRISE: {"manager": {"value": "1", "displayName": "Boss"}}}));
     let path = format!("{ENTERPRISE}:manager");
