@@ -1,6 +1,6 @@
 //! Media types of requests and answers (RFC 7644 §3.8, rulings H01 and H02).
 
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use scim2_core::Error;
@@ -23,13 +23,15 @@ impl MediaType {
 }
 
 /// The media type to answer in: `preferred` unless the client wants plain JSON alone; none when
-/// it takes neither.
+/// it takes neither. What a range says of one type goes before what a wildcard says of all
+/// (RFC 9110 §12.5.1).
 pub(crate) fn accepted(headers: &HeaderMap, preferred: &'static str) -> Option<MediaType> {
     let mut ranges = headers.get_all(ACCEPT).iter().peekable();
     if ranges.peek().is_none() {
         return Some(MediaType(preferred));
     }
-    let (mut any, mut scim, mut json) = (false, false, false);
+    let mut named = false;
+    let (mut any, mut application, mut scim, mut json) = (None, None, None, None);
     for range in ranges.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')) {
         let mut parts = range.split(';').map(str::trim);
         let name = parts.next().unwrap_or("");
@@ -37,16 +39,20 @@ pub(crate) fn accepted(headers: &HeaderMap, preferred: &'static str) -> Option<M
             let (name, weight) = parameter.split_once('=').unwrap_or((parameter, ""));
             name.trim().eq_ignore_ascii_case("q") && weight.trim().parse() == Ok(0.0_f32)
         });
-        any |= !name.is_empty();
-        if refused {
-            continue;
-        }
+        named |= !name.is_empty();
         let is = |known: &str| name.eq_ignore_ascii_case(known);
-        let wildcard = is("*/*") || is("application/*");
-        scim |= is(SCIM) || wildcard;
-        json |= is(JSON) || wildcard;
+        let taken = match () {
+            () if is("*/*") => &mut any,
+            () if is("application/*") => &mut application,
+            () if is(SCIM) => &mut scim,
+            () if is(JSON) => &mut json,
+            () => continue,
+        };
+        // A range that is given twice is taken if it is taken once.
+        *taken = Some(*taken == Some(true) || !refused);
     }
-    match (any, scim, json) {
+    let takes = |one: Option<bool>| one.or(application).or(any).unwrap_or(false);
+    match (named, takes(scim), takes(json)) {
         (false, ..) | (_, true, _) => Some(MediaType(preferred)),
         (_, _, true) => Some(MediaType(JSON)),
         _ => None,
@@ -58,13 +64,19 @@ pub(crate) fn not_acceptable() -> Error {
         .detail(format_args!("answers are `{SCIM}` or `{JSON}`, and `Accept` takes neither"))
 }
 
-/// 415 unless the body is JSON; a request that does not say is taken to be.
+/// 415 unless the body is JSON as it is; a request that does not say is taken to be.
 ///
 /// # Errors
-/// 415 for any other media type than `application/scim+json` and `application/json`.
+/// 415 for any other media type than `application/scim+json` and `application/json`, and for a
+/// body that is compressed (RFC 9110 §15.5.16).
 pub fn check_content_type(parts: &Parts) -> Result<(), Error> {
     if !matches!(parts.method, Method::POST | Method::PUT | Method::PATCH) {
         return Ok(());
+    }
+    let mut codings = parts.headers.get_all(CONTENT_ENCODING).iter();
+    if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+            .detail("the body must not be compressed, `Content-Encoding` says that it is"));
     }
     let Some(value) = parts.headers.get(CONTENT_TYPE) else {
         return Ok(());
@@ -98,6 +110,14 @@ mod tests {
         check("text/html", None);
         check("*/*;q=0", None);
         check("application/scim+json;q=0, application/json", Some(JSON));
+        check("application/json, */*;q=0.5", Some(SCIM));
         assert_eq!(accepted(&HeaderMap::new(), SCIM), Some(MediaType(SCIM)));
+    }
+    #[test]
+    fn a_range_that_names_a_type_goes_before_wildcards() {
+        check("application/scim+json;q=0, */*", Some(JSON));
+        check("*/*, application/scim+json;q=0", Some(JSON));
+        check("application/*;q=0, */*", None);
+        check("*/*;q=0, application/json", Some(JSON));
     }
 }

@@ -40,6 +40,19 @@ fn h01_other_bodies_are_415() {
 }
 
 #[test]
+fn h01_a_compressed_body_is_415() {
+    let server = server();
+    let body = user("a").to_string();
+    let encoded =
+        |coding| server.call("POST", "/Users", &[("content-encoding", coding)], body.as_bytes());
+    for coding in ["gzip", "br", "identity, gzip"] {
+        encoded(coding).is(415).naming("compressed");
+    }
+    assert_eq!(server.total("/Users"), 0);
+    encoded("identity").is(201);
+}
+
+#[test]
 fn h02_answers_are_what_the_client_accepts() {
     let server = server();
     let get = |accept: &str| server.call("GET", "/Users", &[("accept", accept)], b"");
