@@ -7,7 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use http::header::HOST;
+use http::{HeaderMap, Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -94,13 +99,19 @@ pub async fn serve_with(
         };
         // Answers are small and whole: they should not wait for more to come.
         let _ = stream.set_nodelay(true);
+        let router = TowerToHyperService::new(router.clone());
+        let service = service_fn(move |request: Request<Incoming>| {
+            let is_addressed = names_its_host(request.version(), request.headers());
+            let answer = router.call(request);
+            async move { if is_addressed { answer.await } else { Ok(no_host()) } }
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(config.header_timeout)
             .max_buf_size(config.max_header_bytes.max(MIN_BUFFER))
             .serve_connection(
                 TokioIo::new(WriteDeadline::new(stream, config.write_timeout)),
-                TowerToHyperService::new(router.clone()),
+                service,
             );
         let connection = graceful.watch(connection);
         connections.spawn(async move {
@@ -121,6 +132,18 @@ pub async fn serve_with(
 /// How long to wait after the operating system had no connection to give, such as for lack of
 /// file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Whether a request says once which host it is for, as those of HTTP/1.1 must (RFC 9112 §3.2).
+fn names_its_host(version: Version, headers: &HeaderMap) -> bool {
+    let hosts = headers.get_all(HOST).iter().count();
+    hosts == 1 || hosts == 0 && version < Version::HTTP_11
+}
+
+fn no_host() -> Response<Body> {
+    let mut response = Response::new(Body::from("the request needs one `Host` header"));
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response
+}
 
 /// What hyper needs at least.
 const MIN_BUFFER: usize = 8192;

@@ -54,6 +54,21 @@ async fn sec_20_a_flood_of_headers_is_refused() {
 }
 
 #[tokio::test]
+async fn a_request_says_once_which_host_it_is_for() {
+    let server = run(router(provider("http://localhost"))).await;
+    for (request, expected) in [
+        ("GET /Schemas HTTP/1.1\r\n", 400),
+        ("GET /Schemas HTTP/1.1\r\nHost: a\r\nHost: b\r\n", 400),
+        ("GET /Schemas HTTP/1.0\r\nHost: a\r\nHost: b\r\n", 400),
+        ("GET /Schemas HTTP/1.1\r\nHost: a\r\n", 200),
+        ("GET /Schemas HTTP/1.0\r\n", 200),
+    ] {
+        let request = format!("{request}Connection: close\r\n\r\n");
+        assert_eq!(server.raw(request.as_bytes()).await.status(), expected, "{request}");
+    }
+}
+
+#[tokio::test]
 async fn sec_20_connections_over_the_cap_wait() {
     let config = short(|config| config.max_connections = 2);
     let server = run_with(router(provider("http://localhost")), config).await;
