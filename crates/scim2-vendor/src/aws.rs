@@ -20,8 +20,9 @@
 //! beside the fact.
 
 use scim2_core::policy::{ReadOnly, UnmatchedFilter};
-use scim2_core::schema::{Attribute, Uniqueness};
-use scim2_core::{Catalog, Policy, ResourceType, Schema};
+use scim2_core::{Catalog, Policy, ResourceType};
+
+use crate::catalog::{self, with_unique};
 
 mod endpoint;
 mod mapping;
@@ -83,42 +84,7 @@ pub fn policy() -> Policy {
 /// ```
 #[must_use]
 pub fn catalog() -> Catalog {
-    let user = ResourceType::user();
-    let group = ResourceType::group();
-    let mut types = ResourceType::new(
-        user.name(),
-        user.endpoint(),
-        unique(user.schema(), &["emails", "value"]),
-    )
-    .with_description(user.description());
-    for extension in user.extensions() {
-        types = types.with_extension(Schema::clone(&extension.schema));
-    }
-    let groups =
-        ResourceType::new(group.name(), group.endpoint(), unique(group.schema(), &["displayName"]))
-            .with_description(group.description());
-    let mut catalog = Catalog::default();
-    for resource_type in [types, groups].map(ResourceType::with_unique_external_id) {
-        // INVARIANT: the two types have different names and endpoints.
-        let _ = catalog.register(resource_type);
-    }
-    catalog
-}
-
-/// The schema with one attribute made unique.
-fn unique(schema: &Schema, path: &[&str]) -> Schema {
-    fn mark(attributes: &mut [Attribute], path: &[&str]) {
-        let Some((name, rest)) = path.split_first() else { return };
-        let Some(attribute) = attributes.iter_mut().find(|known| known.name == **name) else {
-            return;
-        };
-        if rest.is_empty() {
-            attribute.uniqueness = Uniqueness::Server;
-        } else {
-            mark(&mut attribute.sub_attributes, rest);
-        }
-    }
-    let mut schema = schema.clone();
-    mark(&mut schema.attributes, path);
-    schema
+    let users = with_unique(&ResourceType::user(), &["emails", "value"]);
+    let groups = with_unique(&ResourceType::group(), &["displayName"]);
+    catalog::of(users.with_unique_external_id(), groups.with_unique_external_id())
 }

@@ -12,8 +12,9 @@
 use scim2_core::catalog::ENTERPRISE_USER_SCHEMA;
 use scim2_core::policy::{ReadOnly, UnknownAttributes, UnmatchedFilter};
 use scim2_core::rules::{EndpointRules, PatchAnswer, Shown};
-use scim2_core::{Policy, ResourceType};
+use scim2_core::{Catalog, Policy, ResourceType};
 
+use crate::catalog::{self, with_unique};
 use crate::mapping::{AttributeMapping, MappingSource};
 
 /// What a service provider tolerates for Entra ID.
@@ -57,6 +58,25 @@ pub fn policy() -> Policy {
     policy.locale_underscore = true;
     policy.projection.value_paths = true;
     policy
+}
+
+/// User and Group as Entra ID wants them: no two groups have one `displayName`, by which it looks
+/// them up
+/// (<https://learn.microsoft.com/en-us/entra/identity/app-provisioning/use-scim-to-provision-users-and-groups>);
+/// its validator creates a group twice and expects 409
+/// (<https://learn.microsoft.com/en-us/entra/identity/app-provisioning/scim-validator-tutorial>).
+///
+/// ```
+/// use scim2_core::schema::Uniqueness;
+/// let catalog = scim2_vendor::entra::catalog();
+/// let groups = catalog.iter().find(|ty| ty.name() == "Group").unwrap();
+/// let name = groups.schema().attributes.iter().find(|attribute| attribute.name == *"displayName");
+/// assert_eq!(name.unwrap().uniqueness, Uniqueness::Server);
+/// ```
+#[must_use]
+pub fn catalog() -> Catalog {
+    let groups = with_unique(&ResourceType::group(), &["displayName"]);
+    catalog::of(ResourceType::user(), groups)
 }
 
 /// What Entra ID wants of an endpoint beyond the RFCs: a PATCH of a group is answered without a

@@ -41,9 +41,11 @@
 //! | tolerances of a service provider that a product needs | [`entra::policy`], [`okta::policy`], [`aws::policy`] |
 //! | limits of a target, checked before sending | [`profile::TargetProfile`], [`aws::profile`] |
 //! | the same limits as an endpoint's own | [`aws::Rules`] |
+//! | resource types with the uniqueness that a product demands | [`aws::catalog`], [`entra::catalog`] |
 //! | attribute mapping tables | [`mapping`], [`entra::user_mapping`], [`aws::user_mapping`] |
 
 pub mod aws;
+mod catalog;
 pub mod entra;
 pub mod mapping;
 pub mod okta;

@@ -31,6 +31,7 @@ table! { Entra:
     "entra.same-attribute", "several operations on the same attribute", "SCIM validator, preview: Multiple Operations on same attribute" => same_attribute;
     "entra.delete", "a deleted user is 404, deleted twice too", "SCIM validator: Delete a User; preview: Delete the same user twice" => delete;
     "entra.delete-missing", "deleting what never was is 404", "SCIM validator, preview: Delete a non-existent User" => delete_missing;
+    "entra.group-duplicate", "a group with the name of another is 409", "SCIM validator: Create a duplicate Group" => group_duplicate;
     "entra.group-without-members", "a group is read without its members", "SCIM validator: Get group by id excluding members" => group_without_members;
     "entra.group-filter", "a group is found by name, without members", "SCIM validator: Filter for an existing group" => group_filter;
     "entra.group-external-id", "`externalId` of a group is replaced without path, members stay", "SCIM validator: Patch Group - Replace Attributes" => group_external_id;
@@ -392,6 +393,13 @@ async fn group_external_id(session: &mut Session<'_>) -> Verdict {
     let read = session.get(path).await?;
     read.has("/externalId", &json!("663fa3a8"))?;
     has_members(&read, &[&a, &b])
+}
+
+async fn group_duplicate(session: &mut Session<'_>) -> Verdict {
+    let created = session.new_group(&[]).await?;
+    let groups = session.groups()?;
+    let body = json!({"schemas": [GROUP], "displayName": created.text_at("/displayName")?});
+    session.post(&groups, &body).await?.is_error(409)
 }
 
 async fn group_rename(session: &mut Session<'_>) -> Verdict {

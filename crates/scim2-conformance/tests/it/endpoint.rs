@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use url::Url;
 
-use crate::directory::{Directory, Members, Queries};
+use crate::directory::{Directory, GroupNames, Members, Queries};
 use crate::support::{self, Dialect, check_in_process};
 
 #[track_caller]
@@ -62,7 +62,12 @@ async fn an_application_with_its_own_tables_passes_under_every_dialect() {
         for (queries, members) in
             [(Queries::Candidates, Members::WithTheGroup), (Queries::Pages, Members::OneByOne)]
         {
-            let directory = Directory::new(queries, members, Arc::new(SystemClock));
+            let group_names = match dialect {
+                Dialect::Entra => GroupNames::Unique,
+                Dialect::Strict | Dialect::Okta => GroupNames::Shared,
+            };
+            let clock = Arc::new(SystemClock);
+            let directory = Directory::naming_groups(group_names, queries, members, clock);
             let handlers =
                 Handlers::default().with::<User>(directory.clone()).with::<Group>(directory);
             let report = check_in_process(handlers, dialect).await;

@@ -34,6 +34,13 @@ impl Dialect {
         }
     }
 
+    fn catalog(self) -> Catalog {
+        match self {
+            Self::Entra => scim2_vendor::entra::catalog(),
+            Self::Strict | Self::Okta => Catalog::standard(),
+        }
+    }
+
     fn rules(self) -> Arc<dyn EndpointRules> {
         match self {
             Self::Entra => Arc::new(scim2_vendor::entra::Rules),
@@ -53,7 +60,7 @@ impl Dialect {
 pub(crate) type Provider<S> = ServiceProvider<S, BearerTokens>;
 
 pub(crate) fn provider<S: Store>(store: S, dialect: Dialect, base: &Url) -> Provider<S> {
-    provider_of(Catalog::standard(), store, dialect, base)
+    provider_of(dialect.catalog(), store, dialect, base)
 }
 
 /// An endpoint of these types.

@@ -34,10 +34,19 @@ pub(crate) enum Members {
     WithTheGroup,
 }
 
+/// Whether two groups may have one name.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum GroupNames {
+    Shared,
+    /// As Entra ID wants it.
+    Unique,
+}
+
 #[derive(Debug)]
 pub(crate) struct Directory {
     pub(crate) queries: Queries,
     pub(crate) members: Members,
+    group_names: GroupNames,
     clock: Arc<dyn Clock>,
     tables: Mutex<BTreeMap<String, Tables>>,
 }
@@ -81,7 +90,16 @@ impl<R> Row<R> {
 
 impl Directory {
     pub(crate) fn new(queries: Queries, members: Members, clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { queries, members, clock, tables: Mutex::default() })
+        Self::naming_groups(GroupNames::Shared, queries, members, clock)
+    }
+
+    pub(crate) fn naming_groups(
+        group_names: GroupNames,
+        queries: Queries,
+        members: Members,
+        clock: Arc<dyn Clock>,
+    ) -> Arc<Self> {
+        Arc::new(Self { queries, members, group_names, clock, tables: Mutex::default() })
     }
 
     fn tables(&self) -> MutexGuard<'_, BTreeMap<String, Tables>> {
@@ -184,6 +202,17 @@ impl Tables {
         });
         let group = Group { members: members.collect(), ..row.resource.clone() };
         Some(row.record(id, group))
+    }
+
+    fn check_group_name(&self, own: &str, name: &str) -> Result<(), HandlerError> {
+        let key = |name: &str| comparison_key(false, name).into_owned();
+        let taken = |(id, row): (&String, &Row<Group>)| {
+            id != own && key(&row.resource.display_name) == key(name)
+        };
+        match self.groups.iter().any(taken) {
+            true => Err(HandlerError::uniqueness("displayName")),
+            false => Ok(()),
+        }
     }
 
     fn check_name(&self, own: &str, name: &str) -> Result<(), HandlerError> {
@@ -318,6 +347,9 @@ impl Handler<Group> for Directory {
     async fn create(&self, scope: &Scope, mut group: Group) -> Result<Record<Group>, HandlerError> {
         self.with(scope, |tables, now| {
             let id = tables.new_id();
+            if self.group_names == GroupNames::Unique {
+                tables.check_group_name(&id, &group.display_name)?;
+            }
             let members = std::mem::take(&mut group.members);
             tables.groups.insert(id.clone(), Row::new(group, now));
             tables.set_members(&id, members);
@@ -334,6 +366,9 @@ impl Handler<Group> for Directory {
     ) -> Result<Record<Group>, HandlerError> {
         self.with(scope, |tables, now| {
             let id = id.as_str();
+            if self.group_names == GroupNames::Unique {
+                tables.check_group_name(id, &group.display_name)?;
+            }
             let row = tables.groups.get_mut(id).ok_or(HandlerError::NotFound)?;
             row.expect(expected)?;
             let members = std::mem::take(&mut group.members);

@@ -15,8 +15,8 @@ use scim2_provider::store::{Load, Query, StoreError};
 use scim2_provider::{DynStore, Handlers, MemoryStore, Scope, Store};
 use serde_json::{Value, json};
 
-use crate::directory::{Directory, Members, Queries};
-use crate::support::{Server, Setup, TOKEN_B, USER, block_on, clock, user};
+use crate::directory::{Directory, GroupNames, Members, Queries};
+use crate::support::{GROUP, Server, Setup, TOKEN_B, USER, block_on, clock, user};
 
 fn server(queries: Queries, members: Members) -> Server<Handlers> {
     let clock = clock();
@@ -412,7 +412,7 @@ fn a_boxed_store_is_the_store_in_the_box() {
     let remove = format!(r#"members[value eq "{user}"]"#);
     server.patch(&path, json!([{"op": "remove", "path": remove}])).is(200);
     assert!(server.members(&group).is_empty());
-    server.put(&path, json!({"schemas": [crate::support::GROUP], "displayName": "h"})).is(200);
+    server.put(&path, json!({"schemas": [GROUP], "displayName": "h"})).is(200);
     assert_eq!(server.filter("/Groups", r#"displayName eq "H""#).ids(), [&group]);
     server.delete(&path).is(204);
     server.get(&path).is(404);
@@ -456,6 +456,20 @@ fn sec_14_a_hook_is_asked_whose_member_a_deleted_user_ceases_to_be() {
     server.patch(&format!("/Groups/{group}"), remove).is(403);
     assert_eq!(server.members(&group), [user]);
     server.delete(&format!("/Users/{free}")).is(204);
+}
+
+#[test]
+fn a_handler_may_demand_that_groups_have_names_of_their_own() {
+    let clock = clock();
+    let (queries, members) = (Queries::Pages, Members::OneByOne);
+    let directory = Directory::naming_groups(GroupNames::Unique, queries, members, clock.clone());
+    let handlers = Handlers::default().with::<User>(directory.clone()).with::<Group>(directory);
+    let server = Setup::default().server_over(handlers, clock);
+    let [_, other] = ["staff", "guests"].map(|name| server.group(name, &[]));
+    let again = json!({"schemas": [GROUP], "displayName": "Staff"});
+    server.post("/Groups", again).fails(409, "uniqueness").naming("displayName");
+    let rename = json!([{"op": "replace", "path": "displayName", "value": "staff"}]);
+    server.patch(&format!("/Groups/{other}"), rename).fails(409, "uniqueness");
 }
 
 #[test]
