@@ -32,7 +32,7 @@ enum Command {
     /// Provision an Entra ID directory into an endpoint with the limits of AWS IAM Identity
     /// Center, both on this machine.
     Demo(demo::Demo),
-    /// Serve a SCIM endpoint over a folder.
+    /// Serve a SCIM endpoint over a folder or a database.
     Serve(serve::Serve),
     /// Check, format or explain a filter.
     Filter(filter::FilterCommand),

@@ -1,7 +1,9 @@
 //! How an endpoint is run: its limits, its log, its metrics.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::str::FromStr;
 use std::time::Duration;
 
 use axum::Router;
@@ -18,19 +20,19 @@ use crate::Failure;
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Operations {
     /// The largest request body, in bytes; more is 413.
-    #[arg(long, value_name = "BYTES", default_value_t = Operations::default().max_body)]
+    #[arg(long, value_name = "BYTES", default_value_t = Operations::default().max_body, value_parser = at_least_one::<usize>)]
     max_body: usize,
     /// How many connections there may be at a time; more wait.
-    #[arg(long, value_name = "N", default_value_t = Operations::default().max_connections)]
+    #[arg(long, value_name = "N", default_value_t = Operations::default().max_connections, value_parser = at_least_one::<usize>)]
     max_connections: usize,
     /// How many requests are answered at a time; more are 503.
-    #[arg(long, value_name = "N", default_value_t = Operations::default().max_concurrent)]
+    #[arg(long, value_name = "N", default_value_t = Operations::default().max_concurrent, value_parser = at_least_one::<usize>)]
     max_concurrent: usize,
     /// How many requests a second the client may send; more are 429. Unlimited if not set.
     #[arg(long, value_name = "N")]
     client_rate: Option<NonZeroU32>,
     /// How long a request may take, in seconds; longer is 504.
-    #[arg(long, value_name = "SECONDS", default_value_t = Operations::default().request_timeout)]
+    #[arg(long, value_name = "SECONDS", default_value_t = Operations::default().request_timeout, value_parser = at_least_one::<u64>)]
     request_timeout: u64,
     /// How long requests under way may go on once the process is asked to stop, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = Operations::default().grace)]
@@ -41,6 +43,18 @@ pub(crate) struct Operations {
     /// An address for Prometheus, at `/metrics`. It asks for no token: keep it private.
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<SocketAddr>,
+}
+
+/// A limit on the command line: with 0 nothing would be answered.
+fn at_least_one<T>(text: &str) -> Result<T, String>
+where
+    T: FromStr<Err: fmt::Display> + Default + PartialEq,
+{
+    match text.parse::<T>() {
+        Ok(limit) if limit == T::default() => Err("must be at least 1".to_owned()),
+        Ok(limit) => Ok(limit),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// How the log is written.

@@ -1,4 +1,4 @@
-//! `scim serve`: an endpoint over a folder.
+//! `scim serve`: an endpoint over a folder or a database.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -12,8 +12,12 @@ use scim2_core::rules::{EndpointRules, NoRules};
 use scim2_core::secret::Secret;
 use scim2_core::{Catalog, Policy};
 use scim2_provider::auth::{BearerToken, BearerTokens, generate_token};
-use scim2_provider::{DynStore, Offer, RootSearch, Scope, ServiceProvider, Store, TenantId};
+use scim2_provider::{
+    BaseUrl, DynStore, Forwarded, Offer, RootSearch, Scheme, Scope, ServiceProvider, Store,
+    TenantId,
+};
 use scim2_sql::{PostgresStore, SqliteStore};
+use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
 use url::Url;
 
@@ -52,7 +56,8 @@ pub(crate) struct Serve {
     listen: SocketAddr,
     /// The URL by which clients reach the endpoint, such as `https://scim.example.com/scim/v2`
     /// behind a proxy that ends TLS. Its path does not change where the endpoint is served.
-    /// Without it, locations name the address that is listened on.
+    /// Without it, locations name the address that is listened on; where that is every address,
+    /// such as `0.0.0.0`, they name the host that the request is for.
     #[arg(long, value_name = "URL")]
     base_url: Option<Url>,
     /// The bearer token that clients must send. Without it one is made and printed.
@@ -74,8 +79,12 @@ type Token = Secret;
 pub(crate) enum Profile {
     /// The letter of the RFCs.
     Strict,
-    /// What Entra ID sends.
+    /// Every tolerance that cannot change what a legal request means.
+    Lenient,
+    /// What Entra ID sends, and groups with names of their own, as it demands.
     Entra,
+    /// What Okta sends.
+    Okta,
     /// AWS IAM Identity Center: its limits, its errors.
     Aws,
 }
@@ -94,20 +103,14 @@ pub(crate) struct Offered {
 impl From<Profile> for Offered {
     fn from(profile: Profile) -> Self {
         match profile {
-            Profile::Strict => Self {
-                catalog: Catalog::standard(),
-                policy: Policy::strict(),
-                rules: Arc::new(NoRules),
-                change_password: Offer::Yes,
-                root_search: Some(of_everything()),
-            },
+            Profile::Strict => Self::tolerating(Policy::strict()),
+            Profile::Lenient => Self::tolerating(Policy::lenient()),
             Profile::Entra => Self {
-                catalog: Catalog::standard(),
-                policy: scim2_vendor::entra::policy(),
+                catalog: scim2_vendor::entra::catalog(),
                 rules: Arc::new(scim2_vendor::entra::Rules),
-                change_password: Offer::Yes,
-                root_search: Some(of_everything()),
+                ..Self::tolerating(scim2_vendor::entra::policy())
             },
+            Profile::Okta => Self::tolerating(scim2_vendor::okta::policy()),
             Profile::Aws => Self {
                 catalog: scim2_vendor::aws::catalog(),
                 policy: scim2_vendor::aws::policy(),
@@ -115,6 +118,19 @@ impl From<Profile> for Offered {
                 change_password: Offer::No,
                 root_search: None,
             },
+        }
+    }
+}
+
+impl Offered {
+    /// Everything that the RFCs know, with these tolerances.
+    fn tolerating(policy: Policy) -> Self {
+        Self {
+            catalog: Catalog::standard(),
+            policy,
+            rules: Arc::new(NoRules),
+            change_password: Offer::Yes,
+            root_search: Some(of_everything()),
         }
     }
 }
@@ -220,21 +236,29 @@ impl Endpoint {
             .await
             .map_err(|error| Failure::because(format_args!("listening on {listen}"), &error))?;
         let address = listener.local_addr()?;
-        let url = match base_url {
-            Some(url) => url,
-            None => Url::parse(&format!("http://{address}{BASE_PATH}"))
-                .map_err(|error| Failure::because("base URL", &error))?,
+        let own = Url::parse(&format!("http://{address}{BASE_PATH}"))
+            .map_err(|error| Failure::because("base URL", &error))?;
+        let base: BaseUrl = match &base_url {
+            Some(url) => url.clone().into(),
+            // Nobody can go to a location that begins with `http://0.0.0.0`.
+            None if address.ip().is_unspecified() => BaseUrl::FromRequest {
+                scheme: Scheme::Http,
+                prefix: BASE_PATH.into(),
+                forwarded: Forwarded::Ignored,
+            },
+            None => own.clone().into(),
         };
 
         let tenant = TenantId::new(TENANT).map_err(|error| Failure::because("tenant", &error))?;
-        let token = BearerToken::new("client", token, Scope::tenant(tenant))
+        let client = BearerToken::new("client", token, Scope::tenant(tenant))
             .map_err(|error| Failure::because("token", &error))?;
         let mut config = operations.provider();
         config.change_password = offered.change_password;
         config.root_search = offered.root_search;
+        config.cursor_key = Some(cursor_key(token));
         let provider = ServiceProvider::builder(store)
-            .base_url(url.clone())
-            .authenticator(BearerTokens::new([token]))
+            .base_url(base)
+            .authenticator(BearerTokens::new([client]))
             .catalog(offered.catalog)
             .policy(offered.policy)
             .rules(offered.rules)
@@ -245,7 +269,7 @@ impl Endpoint {
         let router = scim2_axum::health(Arc::clone(&provider))
             .merge(operations.mount().at(BASE_PATH, provider));
         let router = scim2_axum::refuse_other_versions(BASE_PARENT, router);
-        Ok(Self { url, listener, router, config: operations.server() })
+        Ok(Self { url: base_url.unwrap_or(own), listener, router, config: operations.server() })
     }
 
     /// Serves until `stop` completes, then finishes the requests that are under way.
@@ -257,6 +281,16 @@ impl Endpoint {
             .await
             .map_err(|error| Failure::because("serving", &error))
     }
+}
+
+/// What signs cursors: made of the token, so that they outlive a restart and are good at every
+/// endpoint that shares the database and the token.
+fn cursor_key(token: &Secret) -> [u8; 32] {
+    Sha256::new()
+        .chain_update("scim serve: cursors\n")
+        .chain_update(token.expose())
+        .finalize()
+        .into()
 }
 
 /// A runtime for a command's work.
