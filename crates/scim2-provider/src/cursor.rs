@@ -1,8 +1,11 @@
 //! Cursors (RFC 9865): a place in a query's results that needs no memory on the server.
 //!
-//! A cursor is the store's position, bound to the query it came from, dated and signed:
-//! `version, time of issue, count, hash of the query, position, tag`, as URL-safe base64. The tag
-//! is HMAC-SHA-256 over everything before it, cut to 16 bytes (ruling Q24).
+//! A cursor is the store's position, bound to the query it came from, dated, signed and encrypted:
+//! `version, tag, (time of issue, count, hash of the query, position)`, as URL-safe base64. The tag
+//! is HMAC-SHA-256 over what is in parentheses, cut to 16 bytes (ruling Q24); what is in parentheses
+//! is encrypted with HMAC-SHA-256 of tag and counter as key stream. Positions in sorted results hold
+//! the value that they were sorted by, and cursors stand in URLs, which proxies and logs see: so
+//! nobody reads them there (RFC 7644 §7.5.2).
 
 use std::time::Duration;
 
@@ -16,23 +19,33 @@ use sha2::{Digest, Sha256};
 use crate::scope::Scope;
 use crate::store::Position;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const BINDING_LEN: usize = 16;
 const TAG_LEN: usize = 16;
+/// What one HMAC-SHA-256 gives.
+const BLOCK_LEN: usize = 32;
 
 /// The largest cursor that is looked at, in bytes of text.
 pub(crate) const MAX_CURSOR: usize = 8 * 1024;
 
-/// Signs and checks cursors.
+/// Signs, encrypts and checks cursors.
 pub(crate) struct CursorKey {
-    key: [u8; 32],
+    /// Keyed for tags, and for the key stream: two keys that are made of one.
+    tags: Hmac<Sha256>,
+    stream: Hmac<Sha256>,
     timeout: Option<Duration>,
     count_may_change: bool,
 }
 
 impl CursorKey {
     pub(crate) fn new(key: [u8; 32], timeout: Option<Duration>, count_may_change: bool) -> Self {
-        Self { key, timeout, count_may_change }
+        let derived = |purpose: &[u8]| {
+            let mut mac = keyed(&key);
+            mac.update(purpose);
+            keyed(&mac.finalize().into_bytes())
+        };
+        let (tags, stream) = (derived(b"scim2 cursor tag"), derived(b"scim2 cursor stream"));
+        Self { tags, stream, timeout, count_may_change }
     }
 
     /// The text of a cursor to this position.
@@ -43,14 +56,17 @@ impl CursorKey {
         count: u64,
         now: DateTime<Utc>,
     ) -> String {
-        let mut bytes = vec![VERSION];
+        let mut bytes = Vec::new();
         bytes.extend(now.timestamp_millis().to_be_bytes());
         bytes.extend(count.to_be_bytes());
         bytes.extend(binding.0);
         bytes.extend(position.as_bytes());
         let tag = self.tag(&bytes);
-        bytes.extend(tag);
-        URL_SAFE_NO_PAD.encode(bytes)
+        self.crypt(&tag, &mut bytes);
+        let mut cursor = vec![VERSION];
+        cursor.extend(tag);
+        cursor.extend(bytes);
+        URL_SAFE_NO_PAD.encode(cursor)
     }
 
     /// The position that a cursor stands for.
@@ -86,30 +102,45 @@ impl CursorKey {
         Ok(Position::new(position))
     }
 
-    /// The signed bytes between version and tag, if the tag is right.
+    /// What was signed, if the tag is right.
     fn checked(&self, cursor: &str) -> Option<Vec<u8>> {
         if cursor.len() > MAX_CURSOR {
             return None;
         }
-        let mut bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-        let tag = bytes.split_off(bytes.len().checked_sub(TAG_LEN)?);
-        self.mac(&bytes).verify_truncated_left(&tag).ok()?;
-        match bytes.split_first()? {
-            (&VERSION, rest) => Some(rest.to_vec()),
-            _ => None,
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let (&VERSION, rest) = bytes.split_first()? else { return None };
+        let (tag, rest) = rest.split_at_checked(TAG_LEN)?;
+        let mut rest = rest.to_vec();
+        self.crypt(tag, &mut rest);
+        let mut mac = self.tags.clone();
+        mac.update(&rest);
+        mac.verify_truncated_left(tag).ok()?;
+        Some(rest)
+    }
+
+    fn tag(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut mac = self.tags.clone();
+        mac.update(bytes);
+        mac.finalize().into_bytes().into_iter().take(TAG_LEN).collect()
+    }
+
+    /// Encrypts, or decrypts: the key stream depends on the tag, which is another one for anything
+    /// else that is encrypted, so that no part of the stream is used twice.
+    fn crypt(&self, tag: &[u8], bytes: &mut [u8]) {
+        for (counter, block) in (0_u64..).zip(bytes.chunks_mut(BLOCK_LEN)) {
+            let mut mac = self.stream.clone();
+            mac.update(tag);
+            mac.update(&counter.to_be_bytes());
+            for (byte, key) in block.iter_mut().zip(mac.finalize().into_bytes()) {
+                *byte ^= key;
+            }
         }
     }
+}
 
-    fn tag(&self, bytes: &[u8]) -> impl Iterator<Item = u8> + use<> {
-        self.mac(bytes).finalize().into_bytes().into_iter().take(TAG_LEN)
-    }
-
-    fn mac(&self, bytes: &[u8]) -> Hmac<Sha256> {
-        #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("a key of 32 bytes");
-        mac.update(bytes);
-        mac
-    }
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+    Hmac::new_from_slice(key).expect("a key of 32 bytes")
 }
 
 pub(crate) fn invalid_cursor() -> Error {
@@ -174,6 +205,24 @@ mod tests {
     }
 
     #[test]
+    fn nobody_reads_a_position_in_a_cursor() {
+        let position =
+            Position::new(*b"a position that is longer than one block of the key stream");
+        let issue = |at| key().issue(&position, &binding("a pr"), 10, at);
+        let (one, two) = (issue(at(0)), issue(at(1)));
+        let read = |cursor: &str| URL_SAFE_NO_PAD.decode(cursor).unwrap();
+        for cursor in [&one, &two] {
+            let shown = read(cursor);
+            assert!(
+                !shown.windows(4).any(|part| position.as_bytes().windows(4).any(|p| p == part))
+            );
+        }
+        // Nothing of the key stream is used twice.
+        let differs = read(&one).into_iter().zip(read(&two)).filter(|(a, b)| a != b).count();
+        assert!(differs > position.as_bytes().len(), "{differs}");
+    }
+
+    #[test]
     fn r98_5_2_04_every_changed_character_is_an_invalid_cursor() {
         let cursor = key().issue(&Position::new(*b"here"), &binding("a pr"), 10, at(0));
         for i in 0..cursor.len() {
@@ -205,7 +254,7 @@ mod tests {
         let cursor = key().issue(&position, &binding("a pr"), 10, at(0));
         let error = key().open(&cursor, &binding("a pr"), 9, at(0)).unwrap_err();
         assert_eq!(error.scim_type(), Some(&ScimType::InvalidCount));
-        let tolerant = CursorKey { count_may_change: true, ..key() };
+        let tolerant = CursorKey::new([7; 32], Some(Duration::from_secs(60)), true);
         assert_eq!(tolerant.open(&cursor, &binding("a pr"), 9, at(0)).unwrap(), position);
     }
 }
