@@ -16,8 +16,9 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use scim2_provider::ClientAddress;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use crate::deadline::WriteDeadline;
@@ -54,7 +55,8 @@ impl Default for ServeConfig {
 /// Serves a router on HTTP/1.1 until `shutdown` is done, then lets running requests end. Limits
 /// are those of [`ServeConfig::default`].
 ///
-/// TLS is for what stands in front.
+/// TLS is for what stands in front. The address at the other end of each connection goes with its
+/// requests as [`ClientAddress`], for the audit log.
 ///
 /// # Errors
 /// When the listener's address cannot be read. Errors of single connections end those alone.
@@ -89,7 +91,7 @@ pub async fn serve_with(
         };
         // What has ended is forgotten, a panic in it included: the router catches its own.
         while connections.try_join_next().is_some() {}
-        let (stream, place) = match accepted {
+        let (stream, address, place) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "cannot accept");
@@ -100,7 +102,8 @@ pub async fn serve_with(
         // Answers are small and whole: they should not wait for more to come.
         let _ = stream.set_nodelay(true);
         let router = TowerToHyperService::new(router.clone());
-        let service = service_fn(move |request: Request<Incoming>| {
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(address);
             let is_addressed = names_its_host(request.version(), request.headers());
             let answer = router.call(request);
             async move { if is_addressed { answer.await } else { Ok(no_host()) } }
@@ -151,8 +154,8 @@ const MIN_BUFFER: usize = 8192;
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, ClientAddress, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, place))
+    let (stream, address) = listener.accept().await?;
+    Ok((stream, ClientAddress::from(address.ip()), place))
 }

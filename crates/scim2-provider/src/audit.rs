@@ -8,29 +8,37 @@ use scim2_core::{Error, ScimType};
 
 use crate::auth::{AuthError, Principal};
 use crate::events::ChangeRecord;
+use crate::origin::Origin;
+use crate::provider::Exchange;
 
 /// How many members a record names at most; the numbers are always told.
 const MAX_IDS: usize = 20;
 
 /// A change that was made, from one version to another as far as they are known.
 pub(crate) fn changed(
-    principal: &Principal,
+    cx: &Exchange<'_>,
     resource_type: &str,
     id: &str,
     [before, after]: [Option<&Version>; 2],
     record: &ChangeRecord,
+    mixed_scripts: &str,
 ) {
+    let Exchange { principal, origin, .. } = cx;
     tracing::info!(
         target: "scim.audit",
         tenant = principal.scope.tenant.as_str(),
         actor = &*record.actor,
-        request_id = &*record.request_id,
+        request_id = &*origin.request_id,
+        trace_id = origin.trace_id.as_deref(),
+        client_address = origin.address.map(tracing::field::display),
+        user_agent = origin.user_agent.as_deref(),
         action = record.action(),
         resource_type,
         id,
         version_before = before.map(Version::as_str),
         version_after = after.map(Version::as_str),
         changed = record.attributes.join(" "),
+        mixed_scripts = Some(mixed_scripts).filter(|names| !names.is_empty()),
         members_added = record.members_added.len(),
         members_removed = record.members_removed.len(),
         added = some(&record.members_added),
@@ -42,7 +50,7 @@ pub(crate) fn changed(
 /// A change that was not made because something forbids it: an access rule, or a hook.
 pub(crate) fn refused(
     principal: &Principal,
-    request_id: &str,
+    origin: &Origin,
     resource_type: &str,
     action: &str,
     id: Option<&ResourceId>,
@@ -52,7 +60,10 @@ pub(crate) fn refused(
         target: "scim.audit",
         tenant = principal.scope.tenant.as_str(),
         actor = &*principal.name,
-        request_id,
+        request_id = &*origin.request_id,
+        trace_id = origin.trace_id.as_deref(),
+        client_address = origin.address.map(tracing::field::display),
+        user_agent = origin.user_agent.as_deref(),
         action,
         resource_type,
         id = id.map(ResourceId::as_str),
@@ -63,10 +74,13 @@ pub(crate) fn refused(
 }
 
 /// A request whose sender was not made out.
-pub(crate) fn not_let_in(request_id: &str, error: &AuthError) {
+pub(crate) fn not_let_in(origin: &Origin, error: &AuthError) {
     tracing::warn!(
         target: "scim.audit",
-        request_id,
+        request_id = &*origin.request_id,
+        trace_id = origin.trace_id.as_deref(),
+        client_address = origin.address.map(tracing::field::display),
+        user_agent = origin.user_agent.as_deref(),
         action = "authenticate",
         reason = %error,
         result = "refused",

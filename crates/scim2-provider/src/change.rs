@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
+use http::StatusCode;
 use scim2_core::change::{ChangeSet, MemberDelta};
 use scim2_core::etag::Version;
 use scim2_core::resource::ResourceId;
@@ -13,8 +14,10 @@ use crate::audit;
 use crate::auth::Authenticator;
 use crate::condition::Condition;
 use crate::events::{Cascade, ChangeEvent, ChangeRecord, ProposedChange};
+use crate::metrics;
 use crate::provider::{Exchange, ServiceProvider};
 use crate::references::{Reference, references_of};
+use crate::removals::RemovalLimit;
 use crate::respond::Failure;
 use crate::store::{Load, Store, StoreError, Stored, Updated, Write};
 use crate::watch::watched;
@@ -32,10 +35,13 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         }
         let record = self.signed(cx, ChangeRecord::created(ty, &resource));
         let proposed = ProposedChange::new(cx.principal, ty, None, &record);
-        self.ask(&ProposedChange { after: Some(&resource), ..proposed })?;
+        let proposed = ProposedChange { after: Some(&resource), ..proposed };
+        self.ask(cx, &proposed)?;
+        let mixed = proposed.mixed_scripts().join(" ");
         let write = Write::from(resource).with_record(self.kept(&record));
-        let stored = watched("insert", self.store.insert(&cx.principal.scope, ty, write)).await?;
-        self.done(cx, ty, &stored, None, record);
+        let stored =
+            watched("insert", ty, self.store.insert(&cx.principal.scope, ty, write)).await?;
+        self.done(cx, ty, &stored, None, record, mixed);
         Ok(stored)
     }
 
@@ -82,8 +88,10 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         load: Load,
         mut change: impl FnMut(&Stored) -> Result<(Valid<Resource>, ChangeSet), Error> + Send,
     ) -> Result<Stored, Failure> {
-        let mut made: Option<(Version, ChangeRecord)> = None;
+        let mut made: Option<(Version, ChangeRecord, String)> = None;
+        let (mut attempts, mut counted) = (0_u32, false);
         let change = |before: &Stored| {
+            attempts += 1;
             let (after, changes) = change(before)?;
             if changes.is_empty() {
                 return Ok(None);
@@ -91,16 +99,21 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             let record = ChangeRecord::changed(ty, &before.resource, &after, &changes);
             let record = self.signed(cx, record);
             let proposed = ProposedChange::new(cx.principal, ty, Some(id), &record);
-            self.ask(&ProposedChange { before: Some(before), after: Some(&after), ..proposed })?;
+            let proposed = ProposedChange { before: Some(before), after: Some(&after), ..proposed };
+            self.ask(cx, &proposed)?;
+            self.count_removal(cx, &proposed, &mut counted)?;
             let kept = self.kept(&record);
-            made = Some((before.version.clone(), record));
+            let mixed = proposed.mixed_scripts().join(" ");
+            made = Some((before.version.clone(), record, mixed));
             Ok(Some(Write::from(after).with_record(kept)))
         };
         let scope = &cx.principal.scope;
-        let Updated { stored, changed, .. } =
-            watched("update", self.store.update(scope, ty, id, load, Box::new(change))).await?;
-        if let (true, Some((before, record))) = (changed, made) {
-            self.done(cx, ty, &stored, Some(&before), record);
+        let updated =
+            watched("update", ty, self.store.update(scope, ty, id, load, Box::new(change))).await;
+        metrics::store_retries(attempts);
+        let Updated { stored, changed, .. } = updated?;
+        if let (true, Some((before, record, mixed))) = (changed, made) {
+            self.done(cx, ty, &stored, Some(&before), record, mixed);
         }
         Ok(stored)
     }
@@ -116,22 +129,24 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     ) -> Result<Stored, Failure> {
         if condition.needs_reading() {
             let load = condition.load(Load::WithoutMembers);
-            let before = self.store.get(&cx.principal.scope, ty, id, load).await?;
+            let before = self.read(cx, ty, id, load).await?;
             condition.check(ty, &before.ok_or(StoreError::NotFound)?)?;
         }
         let joining = delta.add.iter().map(|member| member.value.clone());
         let joining = self.member_references(ty, joining);
         self.check_references(cx, ty, Some(id), &joining).await?;
         let record = self.signed(cx, ChangeRecord::members(delta));
-        self.ask(&ProposedChange::new(cx.principal, ty, Some(id), &record))?;
+        self.ask(cx, &ProposedChange::new(cx.principal, ty, Some(id), &record))?;
         let (scope, kept) = (&cx.principal.scope, self.kept(&record));
         let Updated { stored, changed, members } = watched(
             "change_members",
+            ty,
             self.store.change_members(scope, ty, id, condition.if_match(), delta, kept.as_ref()),
         )
         .await?;
         if changed {
-            self.done(cx, ty, &stored, None, record.with_members(&members));
+            let record = record.with_members(&members);
+            self.done(cx, ty, &stored, None, record, String::new());
         }
         Ok(stored)
     }
@@ -144,35 +159,68 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         id: &ResourceId,
         condition: &Condition,
     ) -> Result<(), Failure> {
+        let mut counted = false;
+        self.erase(cx, ty, id, condition, |proposed| {
+            self.ask(cx, proposed)?;
+            self.count_removal(cx, proposed, &mut counted)
+        })
+        .await
+    }
+
+    /// Takes back a resource that was created for a moment. Nobody is asked: it never was there as
+    /// a whole.
+    pub(crate) async fn take_back(
+        &self,
+        cx: &Exchange<'_>,
+        ty: &ResourceType,
+        id: &ResourceId,
+    ) -> Result<(), Failure> {
+        self.erase(cx, ty, id, &Condition::none(), |_| Ok(())).await
+    }
+
+    /// Deletes a resource that `allow` lets go.
+    async fn erase(
+        &self,
+        cx: &Exchange<'_>,
+        ty: &ResourceType,
+        id: &ResourceId,
+        condition: &Condition,
+        mut allow: impl FnMut(&ProposedChange<'_>) -> Result<(), Error> + Send,
+    ) -> Result<(), Failure> {
         // Who its members were is worth reading only to somebody.
         let told = !self.hooks.is_empty() || !self.subscribers.is_empty();
         let load = if told { Load::Full } else { condition.load(Load::WithoutMembers) };
         let mut gone: Option<(Version, ChangeRecord, Cascade)> = None;
+        let mut attempts = 0_u32;
         let check = |before: &Stored, cascade: &Cascade| {
+            attempts += 1;
             condition.check(ty, before)?;
             let record = self.signed(cx, ChangeRecord::deleted(ty, &before.resource));
             let proposed = ProposedChange::new(cx.principal, ty, Some(id), &record);
             let affected = &cascade.affected;
-            self.ask(&ProposedChange { before: Some(before), affected, ..proposed })?;
+            allow(&ProposedChange { before: Some(before), affected, ..proposed })?;
             let kept = self.kept(&record);
             gone = Some((before.version.clone(), record, cascade.clone()));
             Ok(kept)
         };
-        watched("delete", self.store.delete(&cx.principal.scope, ty, id, load, Box::new(check)))
-            .await?;
+        let scope = &cx.principal.scope;
+        let deleted =
+            watched("delete", ty, self.store.delete(scope, ty, id, load, Box::new(check))).await;
+        metrics::store_retries(attempts);
+        deleted?;
         if let Some((version, record, cascade)) = gone {
             for (affected, record) in cascade.records(id, &record) {
                 let (name, id) = (&*affected.resource_type, affected.id.as_str());
-                audit::changed(cx.principal, name, id, [None, None], &record);
+                audit::changed(cx, name, id, [None, None], &record, "");
             }
-            audit::changed(cx.principal, ty.name(), id.as_str(), [Some(&version), None], &record);
+            audit::changed(cx, ty.name(), id.as_str(), [Some(&version), None], &record, "");
             self.tell(cx, ty, (id, version, self.clock.now()), record);
         }
         Ok(())
     }
 
     fn signed(&self, cx: &Exchange<'_>, record: ChangeRecord) -> ChangeRecord {
-        record.by(&cx.principal.name, cx.request_id)
+        record.by(&cx.principal.name, &cx.origin.request_id)
     }
 
     /// What the store is to write down: nothing, if nobody would ever fetch it.
@@ -182,12 +230,40 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     }
 
     /// Asks the hooks.
-    fn ask(&self, change: &ProposedChange<'_>) -> Result<(), Error> {
-        change.pass(&self.hooks).inspect_err(|error| {
-            let ProposedChange { principal, record, .. } = change;
-            let (name, action) = (change.resource_type.name(), record.action());
-            audit::refused(principal, &record.request_id, name, action, change.id, error);
-        })
+    fn ask(&self, cx: &Exchange<'_>, change: &ProposedChange<'_>) -> Result<(), Error> {
+        if self.hooks.is_empty() {
+            return Ok(());
+        }
+        let asked = tracing::debug_span!("scim.hook").in_scope(|| change.pass(&self.hooks));
+        asked.inspect_err(|error| Self::refused_change(cx, change, error))
+    }
+
+    /// Counts what takes somebody away against the client's limit, once for a request (SEC-24).
+    fn count_removal(
+        &self,
+        cx: &Exchange<'_>,
+        change: &ProposedChange<'_>,
+        counted: &mut bool,
+    ) -> Result<(), Error> {
+        let Some(removals) = self.removals.as_ref().filter(|_| !*counted) else { return Ok(()) };
+        if removals.allow(cx.principal, change.record, self.clock.now()) {
+            *counted = true;
+            return Ok(());
+        }
+        let RemovalLimit { max, within } = removals.limit();
+        let error = Error::new(StatusCode::FORBIDDEN).detail(format_args!(
+            "the client has deleted or deactivated {max} resources within {} s, which is the most \
+             it may: the rest is held until the time is over",
+            within.as_secs()
+        ));
+        metrics::guard_tripped();
+        Self::refused_change(cx, change, &error);
+        Err(error)
+    }
+
+    fn refused_change(cx: &Exchange<'_>, change: &ProposedChange<'_>, error: &Error) {
+        let (name, action) = (change.resource_type.name(), change.record.action());
+        audit::refused(cx.principal, cx.origin, name, action, change.id, error);
     }
 
     /// Tells the log and the subscribers what was written.
@@ -198,10 +274,12 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         stored: &Stored,
         before: Option<&Version>,
         record: ChangeRecord,
+        mixed_scripts: String,
     ) {
         let Stored { version, last_modified: at, .. } = stored;
         let id = ResourceId::from(stored.id());
-        audit::changed(cx.principal, ty.name(), id.as_str(), [before, Some(version)], &record);
+        let versions = [before, Some(version)];
+        audit::changed(cx, ty.name(), id.as_str(), versions, &record, &mixed_scripts);
         self.tell(cx, ty, (&id, version.clone(), *at), record);
     }
 

@@ -24,6 +24,11 @@ pub(crate) struct Condition {
 }
 
 impl Condition {
+    /// Any resource, in whichever version it is.
+    pub(crate) fn none() -> Self {
+        Self { visible: None, if_match: None, if_none_match: None, with_groups: false }
+    }
+
     /// Refuses a resource: 404 for what is not to be seen, then 412 for another version (ruling
     /// H11).
     pub(crate) fn check(&self, ty: &ResourceType, before: &Stored) -> Result<(), Error> {
@@ -85,7 +90,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     ) -> Result<Condition, Error> {
         let visible = self.visible(cx, ty)?.map(|(_, visible)| visible);
         let with_groups = self.versions_groups(ty);
-        Ok(Condition { visible, if_match: None, if_none_match: None, with_groups })
+        Ok(Condition { visible, with_groups, ..Condition::none() })
     }
 
     /// The condition of a write with these versions in `If-Match`.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use scim2_core::syntax::AttrPath;
 
 use crate::limits::RateLimit;
+use crate::removals::RemovalLimit;
 
 /// Features and limits of a service provider. The defaults suit most; change single fields.
 ///
@@ -27,6 +28,12 @@ pub struct ProviderConfig {
     pub client_rate: Option<RateLimit>,
     /// The same for all clients of a tenant together.
     pub tenant_rate: Option<RateLimit>,
+    /// How many resources one client may delete or deactivate within a time; unlimited without a
+    /// value (SEC-24).
+    pub removals: Option<RemovalLimit>,
+    /// How many members all resources of an answer may have together. A read of more is 400
+    /// `tooMany` unless it leaves `members` out, and a PATCH is answered 204 (SEC-20).
+    pub max_members: usize,
     /// The size of a page when the request does not say.
     pub default_page_size: u64,
     /// The largest page, whatever the request says (ruling Q02).
@@ -37,7 +44,7 @@ pub struct ProviderConfig {
     pub cursor_timeout: Option<Duration>,
     /// Whether `count` may differ between the pages of one cursor (ruling Q25).
     pub cursor_count: CursorCount,
-    /// Signs cursors. Random for each process unless set: set it where several processes serve
+    /// Signs and encrypts cursors. Random for each process unless set: set it where several processes serve
     /// one endpoint, or where cursors must outlive a restart.
     pub cursor_key: Option<[u8; 32]>,
     /// Whether PATCH is offered; if not, it is 501.
@@ -93,6 +100,8 @@ impl ProviderConfig {
     pub const MAX_BODY: usize = 1 << 20;
     /// The default of [`max_concurrent`](Self::max_concurrent).
     pub const MAX_CONCURRENT: usize = 512;
+    /// The default of [`max_members`](Self::max_members).
+    pub const MAX_MEMBERS: usize = 100_000;
     /// The default of [`default_page_size`](Self::default_page_size).
     pub const DEFAULT_PAGE_SIZE: u64 = 100;
     /// The default of [`max_page_size`](Self::max_page_size).
@@ -108,6 +117,8 @@ impl Default for ProviderConfig {
             max_concurrent: Self::MAX_CONCURRENT,
             client_rate: None,
             tenant_rate: None,
+            removals: None,
+            max_members: Self::MAX_MEMBERS,
             default_page_size: Self::DEFAULT_PAGE_SIZE,
             max_page_size: Self::MAX_PAGE_SIZE,
             default_paging: Paging::Index,
@@ -144,6 +155,8 @@ impl fmt::Debug for ProviderConfig {
             .field("max_concurrent", &self.max_concurrent)
             .field("client_rate", &self.client_rate)
             .field("tenant_rate", &self.tenant_rate)
+            .field("removals", &self.removals)
+            .field("max_members", &self.max_members)
             .field("default_page_size", &self.default_page_size)
             .field("max_page_size", &self.max_page_size)
             .field("default_paging", &self.default_paging)

@@ -23,7 +23,7 @@ use crate::provider::{Exchange, ServiceProvider};
 use crate::query::parameters;
 use crate::respond::{Answer, Failure};
 use crate::store::{Load, Store, StoreError, Stored, has_groups, has_members};
-use crate::watch::watched;
+use crate::watch::{parsed, watched};
 
 impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     /// POST to an endpoint (RFC 7644 §3.3).
@@ -34,7 +34,8 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         body: Bytes,
     ) -> Result<Answer, Failure> {
         let projection = self.projection(cx, ty)?;
-        let mut resource = ty.ingest_with(&body, &self.rules.defaults(ty), &self.policy)?;
+        let mut resource =
+            parsed(|| ty.ingest_with(&body, &self.rules.defaults(ty), &self.policy))?;
         let written = Written::from_resource(ty, &resource);
         self.authenticator.admit(cx.principal, ty, &mut resource)?;
         let resource = ty.validate_new(resource, &self.policy)?;
@@ -62,17 +63,21 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             _ => None,
         };
         if self.shows_text(ty, &projection) && !condition.needs_reading() {
-            let text = watched("get", self.store.get_text(scope, ty, id, load)).await?;
+            let text = watched("get", ty, self.store.get_text(scope, ty, id, load)).await?;
             let text = text.ok_or(StoreError::NotFound)?;
-            let answer = not_modified(text.version());
-            return Ok(answer.unwrap_or_else(|| self.show_text(&cx.base, ty, text)));
+            if let Some(answer) = not_modified(text.version()) {
+                return Ok(answer);
+            }
+            self.check_members_shown([text.members()].into_iter())?;
+            return Ok(self.show_text(&cx.base, ty, text));
         }
-        let stored = watched("get", self.store.get(scope, ty, id, load))
-            .await?
-            .ok_or(StoreError::NotFound)?;
+        let stored = self.read(cx, ty, id, load).await?.ok_or(StoreError::NotFound)?;
         condition.check(ty, &stored)?;
         if let Some(answer) = not_modified(&seen_version(&stored, self.versions_groups(ty))) {
             return Ok(answer);
+        }
+        if projection.needs("members") {
+            self.check_members_shown([stored.members()].into_iter())?;
         }
         Ok(self.show(cx, ty, stored, &projection, None, StatusCode::OK))
     }
@@ -92,7 +97,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
                 PutMissing::Clear => self.rules.defaults(ty),
                 _ => Resource::new(),
             };
-            let mut resource = ty.ingest_with(&body, &defaults, &self.policy)?;
+            let mut resource = parsed(|| ty.ingest_with(&body, &defaults, &self.policy))?;
             if !self.service.change_password.supported && resource.get(PASSWORD).is_some() {
                 if !self.policy.password_ignore {
                     return Err(password_refused());
@@ -129,7 +134,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         let condition = self.write_condition(cx, ty, self.expected(cx)?)?;
         let read = || {
             let projection = self.projection(cx, ty)?;
-            let op = PatchOp::from_slice(&body, &self.policy)?;
+            let op = parsed(|| PatchOp::from_slice(&body, &self.policy))?;
             tracing::Span::current().record("scim.patch.ops", op.operations.len());
             self.rules.check_patch(ty, &op)?;
             let op = self.without_password(ty, op)?;
@@ -148,15 +153,13 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             PatchAnswer::NoContent if self.versions_groups(ty) => Load::Full,
             PatchAnswer::NoContent => Load::WithoutMembers,
         };
-        let scope = &cx.principal.scope;
         let stored = match delta {
             Some(delta) => {
                 let stored = self.change_members(cx, ty, id, &condition, &delta).await?;
                 match shown {
                     Load::WithoutMembers => stored,
                     Load::Full => {
-                        let stored =
-                            watched("get", self.store.get(scope, ty, id, Load::Full)).await?;
+                        let stored = self.read(cx, ty, id, Load::Full).await?;
                         stored.ok_or(StoreError::NotFound)?
                     }
                 }
@@ -178,7 +181,10 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
                 self.update(cx, ty, id, load, change).await?
             }
         };
-        if answer == PatchAnswer::NoContent {
+        // It is done: what is too much to show is left to be asked for.
+        let shows_all = !projection.needs("members")
+            || self.check_members_shown([stored.members()].into_iter()).is_ok();
+        if answer == PatchAnswer::NoContent || !shows_all {
             let none = Projection::all();
             let seen = self.represent(&cx.base, ty, stored, &none, None);
             return Ok(Answer::empty(StatusCode::NO_CONTENT).etag(seen.version.as_deref()));
@@ -233,7 +239,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         error: Error,
     ) -> Failure {
         let load = condition.load(Load::WithoutMembers);
-        match self.store.get(&cx.principal.scope, ty, id, load).await {
+        match self.read(cx, ty, id, load).await {
             Ok(Some(stored)) => condition.check(ty, &stored).err().unwrap_or(error).into(),
             Ok(None) => StoreError::NotFound.into(),
             Err(error) => error.into(),

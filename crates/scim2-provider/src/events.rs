@@ -18,6 +18,7 @@ pub use self::delivery::{DELIVERY_TIMEOUT, Subscriber, SubscriberError};
 pub use self::hook::{Becomes, ChangeHook, Membership, ProposedChange};
 pub use self::outbox::{MemoryOutbox, OUTBOX_CAPACITY, Outbox, OutboxFuture};
 use crate::scope::Scope;
+pub use crate::scripts::mixes_scripts;
 
 /// A change that was made.
 ///

@@ -34,8 +34,16 @@
 //!
 //! Each change, and each request that is not let in or not allowed, is one record at the `tracing`
 //! target `scim.audit`: who, what, which resource, from which version to which, the names of the
-//! attributes that changed and the ids of members, and no values. It is written after the change;
-//! a [`Subscriber`](events::Subscriber) writes one that survives a crash.
+//! attributes that changed and the ids of members, and no values. `trace_id` is that of a
+//! `traceparent` header, `client_address` what [`ClientAddress`] says, `mixed_scripts` the
+//! names among the changed attributes that [may be there to deceive](events::mixes_scripts). It is
+//! written after the change; a [`Subscriber`](events::Subscriber) writes one that survives a crash.
+//!
+//! # Traces
+//!
+//! A request is the span `scim.request`, with the shape of its filter and without its values. In it
+//! are, at the level of debugging, `scim.authz`, `scim.parse`, `scim.hook`, and a `scim.store` for
+//! each call of the store; an operation of a bulk request is `scim.bulk_operation`.
 //!
 //! # What is off until it is asked for
 //!
@@ -58,6 +66,9 @@
 //! | `scim.server.operations` | counter | `operation`, `resource_type`, `result` |
 //! | `scim.bulk.operations` | counter, of what bulk requests ask for | |
 //! | `scim.auth.failures` | counter | `reason` |
+//! | `scim.store.retries` | counter, of writes begun again after a lost race | `reason` |
+//! | `scim.filter.pushdown` | counter, of filters that a [`Handler`] gets: `full` if it answered with a page, `scan` if with candidates | `by` |
+//! | `scim.guard.tripped` | counter, of removals held by [`ProviderConfig::removals`] | |
 
 mod audit;
 pub mod auth;
@@ -82,14 +93,17 @@ mod me;
 mod media;
 mod memory;
 mod metrics;
+mod origin;
 mod provider;
 mod query;
 mod references;
+mod removals;
 mod represent;
 mod respond;
 mod root;
 mod route;
 pub mod scope;
+mod scripts;
 mod shape;
 pub mod store;
 pub mod text;
@@ -108,6 +122,8 @@ pub use in_memory::page_in_memory;
 pub use limits::RateLimit;
 pub use media::check_content_type;
 pub use memory::MemoryStore;
+pub use origin::ClientAddress;
 pub use provider::{BuildError, ServiceProvider, ServiceProviderBuilder, too_large};
+pub use removals::RemovalLimit;
 pub use scope::{ProvisioningDomain, Scope, TenantId};
 pub use store::Store;

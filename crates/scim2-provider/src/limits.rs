@@ -123,7 +123,7 @@ impl Drop for Place<'_> {
 }
 
 /// How many names are remembered before those that owe nothing are forgotten.
-const MAX_REMEMBERED: usize = 4096;
+pub(crate) const MAX_REMEMBERED: usize = 4096;
 
 /// A rate limit for each of many: token buckets, each kept as what is missing in it.
 struct Rates<K> {

@@ -53,8 +53,20 @@ pub(crate) fn bulk_operations(_: u32) {}
 #[cfg(not(feature = "metrics"))]
 pub(crate) fn auth_failure(_: &AuthError) {}
 
+#[cfg(not(feature = "metrics"))]
+pub(crate) fn store_retries(_: u32) {}
+
+#[cfg(not(feature = "metrics"))]
+pub(crate) fn guard_tripped() {}
+
+#[cfg(not(feature = "metrics"))]
+pub(crate) fn filter_pushed_down(_: &'static str) {}
+
 #[cfg(feature = "metrics")]
-pub(crate) use self::on::{auth_failure, body, bulk_operations, operation};
+pub(crate) use self::on::{
+    auth_failure, body, bulk_operations, filter_pushed_down, guard_tripped, operation,
+    store_retries,
+};
 
 #[cfg(feature = "metrics")]
 mod on {
@@ -71,6 +83,9 @@ mod on {
     const OPERATIONS: &str = "scim.server.operations";
     const BULK_OPERATIONS: &str = "scim.bulk.operations";
     const AUTH_FAILURES: &str = "scim.auth.failures";
+    const RETRIES: &str = "scim.store.retries";
+    const GUARD: &str = "scim.guard.tripped";
+    const PUSHDOWN: &str = "scim.filter.pushdown";
 
     impl StoreCall {
         pub(crate) fn begin(operation: &'static str) -> Self {
@@ -143,6 +158,22 @@ mod on {
             AuthError::TooManyAttempts { .. } => "too_many_attempts",
         };
         counter!(AUTH_FAILURES, "reason" => reason).increment(1);
+    }
+
+    /// A write that was computed so many times.
+    pub(crate) fn store_retries(attempts: u32) {
+        if attempts > 1 {
+            counter!(RETRIES, "reason" => "lost_race").increment(u64::from(attempts - 1));
+        }
+    }
+
+    pub(crate) fn guard_tripped() {
+        counter!(GUARD).increment(1);
+    }
+
+    /// A filter that was handed over, and what became of it.
+    pub(crate) fn filter_pushed_down(by: &'static str) {
+        counter!(PUSHDOWN, "by" => by).increment(1);
     }
 
     pub(crate) fn bulk_operations(number: u32) {

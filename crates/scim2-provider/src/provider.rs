@@ -29,6 +29,8 @@ use crate::events::{AnySubscriber, Bell, ChangeHook, Delivery, MemoryOutbox, Sub
 use crate::limits::Limits;
 use crate::media::{self, MediaType};
 use crate::metrics::{self, Meter};
+use crate::origin::Origin;
+use crate::removals::Removals;
 use crate::represent::shown_whole;
 use crate::respond::{Answer, Failure};
 use crate::route::{RESERVED, Route};
@@ -77,6 +79,7 @@ pub struct ServiceProvider<S, A> {
     pub(crate) outbox: MemoryOutbox,
     pub(crate) bell: Bell,
     pub(crate) limits: Limits,
+    pub(crate) removals: Option<Removals>,
     /// See [`shown_whole`].
     pub(crate) shown_whole: HashSet<Box<str>>,
 }
@@ -84,7 +87,7 @@ pub struct ServiceProvider<S, A> {
 /// What the parts of one request's way share.
 pub(crate) struct Exchange<'a> {
     pub(crate) principal: &'a Principal,
-    pub(crate) request_id: &'a str,
+    pub(crate) origin: &'a Origin,
     pub(crate) base: Cow<'a, Base>,
     /// The query of the URL.
     pub(crate) query: &'a str,
@@ -132,7 +135,8 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         F: FnOnce(usize) -> Fut + Send,
         Fut: Future<Output = Result<Bytes, Error>> + Send,
     {
-        let request_id = self.request_id(parts);
+        let origin = Origin::of(parts, &self.request_id(parts));
+        let request_id = &*origin.request_id;
         let route = self.route(parts.uri.path());
         let operation = route.operation(&parts.method);
         let span = tracing::info_span!(
@@ -147,21 +151,22 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             scim.error_type = tracing::field::Empty,
             scim.patch.ops = tracing::field::Empty,
             scim.filter.shape = tracing::field::Empty,
-            request_id = %request_id,
+            request_id,
+            trace_id = origin.trace_id.as_deref(),
         );
         async {
             let meter = Meter::begin();
             let media_type = media::accepted(&parts.headers, self.rules.media_type());
             let place = self.limits.enter();
             let answer = match (media_type, &place) {
-                (Some(_), Some(_)) => self.answer(parts, &route, &request_id, body).await,
+                (Some(_), Some(_)) => self.answer(parts, &route, &origin, body).await,
                 (_, None) => Err(Failure::busy()),
                 (None, _) => Err(media::not_acceptable().into()),
             };
             let media_type = media_type.unwrap_or(MediaType::scim());
             let response = match answer {
-                Ok(answer) => self.respond(parts, answer, media_type, &request_id),
-                Err(failure) => self.refuse(parts, failure, media_type, &request_id),
+                Ok(answer) => self.respond(parts, answer, media_type, request_id),
+                Err(failure) => self.refuse(parts, failure, media_type, request_id),
             };
             tracing::Span::current()
                 .record("http.response.status_code", response.status().as_u16());
@@ -246,7 +251,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         &self,
         parts: &Parts,
         route: &Route<'_>,
-        request_id: &str,
+        origin: &Origin,
         body: F,
     ) -> Result<Answer, Failure>
     where
@@ -258,12 +263,12 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             let anonymous = self.config.discovery == Discovery::Open
                 && !parts.headers.contains_key(AUTHORIZATION);
             if !anonymous {
-                self.authenticate(parts, request_id).await?;
+                self.authenticate(parts, origin).await?;
             }
             check_method(parts, route)?;
             return self.discover(parts, route);
         }
-        let principal = self.authenticate(parts, request_id).await?;
+        let principal = self.authenticate(parts, origin).await?;
         let span = tracing::Span::current();
         span.record("scim.tenant", principal.scope.tenant.as_str());
         span.record("scim.client", &*principal.name);
@@ -274,7 +279,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         check_method(parts, route)?;
         let cx = Exchange {
             principal: &principal,
-            request_id,
+            origin,
             base: self.base(parts)?,
             query: parts.uri.query().unwrap_or_default(),
             if_match: self.tags(parts, &IF_MATCH),
@@ -369,10 +374,11 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         }
     }
 
-    async fn authenticate(&self, parts: &Parts, request_id: &str) -> Result<Principal, Failure> {
-        self.authenticator.authenticate(parts).await.map_err(|error| {
+    async fn authenticate(&self, parts: &Parts, origin: &Origin) -> Result<Principal, Failure> {
+        let span = tracing::debug_span!("scim.authz");
+        self.authenticator.authenticate(parts).instrument(span).await.map_err(|error| {
             metrics::auth_failure(&error);
-            audit::not_let_in(request_id, &error);
+            audit::not_let_in(origin, &error);
             Failure::unauthenticated(&error, &self.authenticator.challenge(&error))
         })
     }
@@ -384,12 +390,13 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
 
     fn authorize(&self, cx: &Exchange<'_>, ty: &ResourceType, verb: Verb) -> Result<(), Failure> {
         let action = Action::new(ty, verb);
-        if self.authenticator.authorize(cx.principal, &action) {
+        let authorize = || self.authenticator.authorize(cx.principal, &action);
+        if tracing::debug_span!("scim.authz").in_scope(authorize) {
             return Ok(());
         }
         let error = Error::new(StatusCode::FORBIDDEN)
             .detail("the client may not do this to resources of this type");
-        audit::refused(cx.principal, cx.request_id, ty.name(), verb.as_str(), None, &error);
+        audit::refused(cx.principal, cx.origin, ty.name(), verb.as_str(), None, &error);
         Err(error.into())
     }
 
@@ -588,6 +595,7 @@ impl<S: Store, A: Authenticator> ServiceProviderBuilder<S, A> {
         );
         Ok(ServiceProvider {
             limits,
+            removals: self.config.removals.map(Removals::new),
             shown_whole: shown_whole(&self.catalog),
             fixed_base: base_url.fixed(),
             store: self.store,

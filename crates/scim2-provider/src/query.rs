@@ -21,8 +21,9 @@ use crate::locate::without_locations;
 use crate::provider::{Exchange, ServiceProvider};
 use crate::respond::{Answer, Failure};
 use crate::shape::shape;
-use crate::store::{Load, Page, Position, Query, Store, StoreError};
-use crate::watch::watched;
+use crate::store::{Load, Page, Position, Query, Store, StoreError, Stored};
+use crate::text::StoredText;
+use crate::watch::{parsed, watched};
 
 impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     /// GET of an endpoint.
@@ -31,7 +32,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         cx: &Exchange<'_>,
         ty: &ResourceType,
     ) -> Result<Answer, Failure> {
-        let request = SearchRequest::from_query_with(cx.query, &self.policy)?;
+        let request = parsed(|| SearchRequest::from_query_with(cx.query, &self.policy))?;
         self.run(cx, ty, &request, AskedIn::Url).await
     }
 
@@ -43,7 +44,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         body: Bytes,
     ) -> Result<Answer, Failure> {
         self.rules.check_search(ty)?;
-        let request = SearchRequest::from_slice(&body, &self.policy)?;
+        let request = parsed(|| SearchRequest::from_slice(&body, &self.policy))?;
         self.run(cx, ty, &request, AskedIn::Body).await
     }
 
@@ -95,14 +96,18 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         };
         let scope = &cx.principal.scope;
         if self.shows_text(ty, &projection) {
-            let found = watched("query", self.store.query_text(scope, ty, &query)).await?;
+            let found = watched("query", ty, self.store.query_text(scope, ty, &query)).await?;
+            self.check_members_shown(found.resources.iter().map(StoredText::members))?;
             // Everything but the results, which are text already.
             let next = cursor(found.next);
             let mut list = self.listed(Vec::new(), found.total, start_index, next);
             list.items_per_page = u64::try_from(found.resources.len()).ok();
             return Ok(self.list_text(&cx.base, ty, &list, found.resources));
         }
-        let found = watched("query", self.store.query(scope, ty, &query)).await?;
+        let found = watched("query", ty, self.store.query(scope, ty, &query)).await?;
+        if projection.needs("members") {
+            self.check_members_shown(found.resources.iter().map(Stored::members))?;
+        }
         let resources = found
             .resources
             .into_iter()
@@ -136,7 +141,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     /// The filter of a request.
     pub(crate) fn parse_filter(&self, request: &SearchRequest) -> Result<Option<Filter>, Error> {
         let parse = |text| Filter::parse_with(text, &self.policy.syntax).map_err(Error::from);
-        request.filter.as_deref().map(parse).transpose()
+        parsed(|| request.filter.as_deref().map(parse).transpose())
     }
 
     /// That what a filter names is there for this client, where the endpoint wants that.
@@ -151,7 +156,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             let Some(ty) = self.catalog.by_name(name) else { continue };
             let condition = self.read_condition(cx, ty)?;
             let (id, load) = (ResourceId::from(id), condition.load(Load::WithoutMembers));
-            let stored = self.store.get(&cx.principal.scope, ty, &id, load).await?;
+            let stored = self.read(cx, ty, &id, load).await?;
             condition.check(ty, &stored.ok_or(StoreError::NotFound)?)?;
         }
         Ok(())

@@ -113,7 +113,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         for ty in types {
             let condition = self.read_condition(cx, ty)?;
             let load = condition.load(Load::WithoutMembers);
-            let stored = self.store.get(&cx.principal.scope, ty, &reference.id, load).await?;
+            let stored = self.read(cx, ty, &reference.id, load).await?;
             if stored.is_some_and(|stored| condition.check(ty, &stored).is_ok()) {
                 return Ok(true);
             }
@@ -136,7 +136,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             if group == *inner {
                 return Ok(true);
             }
-            let stored = self.store.get(&cx.principal.scope, ty, &group, Load::Full).await?;
+            let stored = self.read(cx, ty, &group, Load::Full).await?;
             let members = stored.as_ref().and_then(|stored| stored.resource.get("members"));
             let members = members.and_then(Value::as_array).into_iter().flatten();
             for member in members {

@@ -7,7 +7,7 @@ use scim2_core::list::ListResponse;
 use scim2_core::project::{Projection, Written};
 use scim2_core::rules::Shown;
 use scim2_core::schema::{Attribute, Returned, Schema};
-use scim2_core::{Catalog, Resource, ResourceType};
+use scim2_core::{Catalog, Error, Resource, ResourceType, ScimType};
 use serde_json::{Map, Value};
 
 use crate::auth::Authenticator;
@@ -100,6 +100,21 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         }
         body.extend_from_slice(END);
         Answer::text(StatusCode::OK, body)
+    }
+
+    /// Refuses an answer that would show more members than one may (SEC-20).
+    pub(crate) fn check_members_shown(
+        &self,
+        members: impl Iterator<Item = usize>,
+    ) -> Result<(), Error> {
+        let (shown, max) = (members.fold(0, usize::saturating_add), self.config.max_members);
+        if shown <= max {
+            return Ok(());
+        }
+        Err(Error::bad_request(ScimType::TooMany).detail(format_args!(
+            "the answer would have {shown} `members`, and may have {max}: \
+             use `excludedAttributes=members`"
+        )))
     }
 
     /// How much of a resource the store must read to show what the projection leaves.

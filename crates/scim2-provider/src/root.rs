@@ -24,6 +24,7 @@ use crate::query::AskedIn;
 use crate::respond::{Answer, Failure};
 use crate::route::Route;
 use crate::store::{Load, Page, Position, Query, QueryResult, Store, Stored};
+use crate::watch::{parsed, watched};
 
 /// The name of the endpoint that cursors are bound to.
 const ENDPOINT: &str = "/";
@@ -67,8 +68,13 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             ));
         };
         let (request, asked_in) = match route {
-            Route::Root => (SearchRequest::from_query_with(cx.query, &self.policy)?, AskedIn::Url),
-            _ => (SearchRequest::from_slice(&body().await?, &self.policy)?, AskedIn::Body),
+            Route::Root => {
+                (parsed(|| SearchRequest::from_query_with(cx.query, &self.policy))?, AskedIn::Url)
+            }
+            _ => {
+                let body = body().await?;
+                (parsed(|| SearchRequest::from_slice(&body, &self.policy))?, AskedIn::Body)
+            }
         };
         self.query_all(cx, limits, &request, asked_in).await
     }
@@ -130,6 +136,8 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
                 (self.after_cursor(cx, &parts, after.as_ref(), count).await?, None)
             }
         };
+        let shown = found.resources.iter().filter(|(part, _)| part.projection.needs("members"));
+        self.check_members_shown(shown.map(|(_, stored)| stored.members()))?;
         let resources: Vec<Resource> = found
             .resources
             .into_iter()
@@ -230,7 +238,8 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         let mut query = Query::page(page).with_load(part.load);
         query.filter = part.filter.as_ref().map(|(_, bound)| bound.clone());
         query.sort.clone_from(&part.sort);
-        Ok(self.store.query(&cx.principal.scope, part.ty, &query).await?)
+        Ok(watched("query", part.ty, self.store.query(&cx.principal.scope, part.ty, &query))
+            .await?)
     }
 
     /// The results of one type after the other.

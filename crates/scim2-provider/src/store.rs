@@ -285,6 +285,11 @@ impl Stored {
         self.resource.id().unwrap_or_default()
     }
 
+    /// How many members have been read.
+    pub(crate) fn members(&self) -> usize {
+        self.resource.get("members").and_then(Value::as_array).map_or(0, Vec::len)
+    }
+
     /// `meta` (RFC 7643 §3.1). Its `location` is relative to the base URL, which only the service
     /// provider knows.
     #[must_use]
@@ -425,9 +430,8 @@ impl Page {
 
 /// A place in the order of a query's results: whatever the store needs to go on from there.
 ///
-/// The service provider signs it before a client sees it, and hands it back only to the query
-/// that it came from, so a store gets to see its own positions alone. Clients can read it: it
-/// must hold nothing that the results do not show.
+/// The service provider encrypts it before a client sees it, and hands it back only to the query
+/// that it came from, so a store gets to see its own positions alone. Clients cannot read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position(Box<[u8]>);
 

@@ -105,6 +105,11 @@ impl StoredText {
         &mut self.live
     }
 
+    /// How many members it shows.
+    pub(crate) fn members(&self) -> usize {
+        self.live.get("members").and_then(Value::as_array).map_or(0, Vec::len)
+    }
+
     /// The version.
     #[must_use]
     pub fn version(&self) -> &Version {

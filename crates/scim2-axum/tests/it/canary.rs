@@ -113,16 +113,35 @@ async fn sec_22_no_log_line_holds_a_value_of_a_request() {
         let answer = server.send(method, &path, &body).await;
         assert_eq!(answer.status(), status, "{method} {path} {body} {answer:?}");
     }
+    // What the audit log says of a sender: where it is, what it calls itself, which trace it is in.
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let traced = json!({"schemas": [USER], "userName": "canary-traced"}).to_string();
+    let request = format!(
+        "POST /scim/v2/Users HTTP/1.1\r\nHost: x\r\n{AUTHORIZATION}User-Agent: probe/1.0\r\n\
+         traceparent: 00-{trace}-b7ad6b7169203331-01\r\ntracestate: canary=1\r\n\
+         Connection: close\r\nContent-Length: {}\r\n\r\n{}",
+        traced.len(),
+        traced
+    );
+    assert_eq!(server.raw(request.as_bytes()).await.status(), 201);
     for authorization in ["Bearer canary-token", "Basic canary", "canary"] {
         let request = format!(
             "GET /scim/v2/Users HTTP/1.1\r\nHost: canary.example.com\r\nCookie: canary\r\n\
-             Authorization: {authorization}\r\nUser-Agent: canary\r\nConnection: close\r\n\r\n"
+             Authorization: {authorization}\r\nConnection: close\r\n\r\n"
         );
         server.raw(request.as_bytes()).await.is_error(401);
     }
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("scim.request") && log.contains("/Users/{id}"), "requests are logged");
+    let recorded = log.lines().find(|line| line.contains("scim.audit") && line.contains(trace));
+    let recorded = recorded.expect("a record of the traced request");
+    for field in ["client_address=127.0.0.1", "user_agent=\"probe/1.0\"", "action=\"create\""] {
+        assert!(recorded.contains(field), "{field} is not in {recorded}");
+    }
+    for span in ["scim.authz", "scim.parse", "scim.store"] {
+        assert!(log.contains(span), "{span}");
+    }
     let found: Vec<&str> = log.lines().filter(|line| line.contains(CANARY)).collect();
     assert!(found.is_empty(), "{found:#?}");
     assert!(!log.contains("t0ken"), "the token is logged");

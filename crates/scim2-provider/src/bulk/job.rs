@@ -173,10 +173,10 @@ impl<'a, S: Store, A: Authenticator> Job<'a, S, A> {
         outcome
     }
 
-    /// Removes a resource that was created in part.
+    /// Removes a resource that was created in part, whatever hooks think of deletions.
     async fn undo(&mut self, at: usize) {
         let Some(Created { ty, id }) = self.created.remove(&at) else { return };
-        if let Err(failure) = self.provider.delete(&self.whichever(), ty, &id).await {
+        if let Err(failure) = self.provider.take_back(self.cx, ty, &id).await {
             let error = failure.into_error();
             tracing::error!(detail = error.message(), "a resource created in part is left behind");
         }
@@ -229,8 +229,11 @@ impl<'a, S: Store, A: Authenticator> Job<'a, S, A> {
             }
             Err(error) => {
                 let provider = self.provider;
-                let own =
-                    provider.rules.error_body(&error, self.cx.request_id, provider.clock.now());
+                let own = provider.rules.error_body(
+                    &error,
+                    &self.cx.origin.request_id,
+                    provider.clock.now(),
+                );
                 result.status = Some(error.status());
                 result.response =
                     own.map(Value::Object).or_else(|| serde_json::to_value(&error).ok());
@@ -259,7 +262,7 @@ impl Exchange<'_> {
     fn entry(&self) -> Exchange<'_> {
         Exchange {
             principal: self.principal,
-            request_id: self.request_id,
+            origin: self.origin,
             base: Cow::Borrowed(&*self.base),
             query: "",
             if_match: None,

@@ -3,10 +3,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use scim2_core::resource::ResourceId;
+use scim2_core::schema::Uniqueness;
 use scim2_core::{Error, Resource, ResourceType};
 
 use super::{Affected, ChangeRecord};
 use crate::auth::Principal;
+use crate::scripts::mixes_scripts;
 use crate::store::Stored;
 
 /// Is asked before anything is written, and may refuse it.
@@ -14,7 +16,8 @@ use crate::store::Stored;
 /// Every change passes here, whatever request asks for it: POST, PUT, PATCH and DELETE, alone or
 /// in a bulk request. It is the place for rules that concern what changes and not only who asks
 /// ([`Authenticator::authorize`](crate::Authenticator::authorize)): that nobody joins the group of
-/// administrators by provisioning, that this user is never switched off.
+/// administrators by provisioning, that this user is never switched off. Only what a bulk request
+/// created and cannot complete is taken back without asking.
 ///
 /// ```
 /// use http::StatusCode;
@@ -115,6 +118,18 @@ impl<'a> ProposedChange<'a> {
             Some(Membership { group, member, becomes: Becomes::Removed })
         });
         added.chain(removed).chain(lost)
+    }
+
+    /// The unique attributes, such as `userName`, that would get a value which
+    /// [mixes scripts](mixes_scripts), and so may be there to be taken for another one (SEC-12).
+    #[must_use]
+    pub fn mixed_scripts(&self) -> Vec<&'a str> {
+        let attributes = self.resource_type.schema().attributes.iter();
+        let unique = attributes.filter(|attribute| attribute.uniqueness != Uniqueness::None);
+        let names = unique.map(|attribute| attribute.name.as_str());
+        let mixed =
+            |name: &&str| self.after.and_then(|after| after.text(name)).is_some_and(mixes_scripts);
+        names.filter(|name| self.record.touches(name)).filter(mixed).collect()
     }
 
     /// Asks all hooks; the first that refuses decides.

@@ -12,6 +12,7 @@ use super::document::{self, Document};
 use super::{Found, Handler, HandlerError, Handlers, Membership, Record};
 use crate::events::{Affected, Cascade, ChangeRecord};
 use crate::in_memory::page_in_memory;
+use crate::metrics;
 use crate::scope::Scope;
 use crate::store::{
     Change, Check, Load, Page, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
@@ -99,10 +100,16 @@ impl<R: TypedResource, H: Handler<R>> Store for Adapter<R, H> {
         let found = self.handler.query(scope, query).await;
         match found.map_err(|error| passed_on(ty, error))? {
             Found::Candidates(records) => {
+                if query.filter.is_some() {
+                    metrics::filter_pushed_down("scan");
+                }
                 let stored = records.into_iter().map(|record| document::stored(ty, record));
                 page_in_memory(ty, query, stored.collect::<Result<Vec<_>, _>>()?)
             }
             Found::Page { total, records, next } => {
+                if query.filter.is_some() {
+                    metrics::filter_pushed_down("full");
+                }
                 let stored = records.into_iter().map(|record| document::stored(ty, record));
                 let page = stored.collect::<Result<Vec<_>, _>>()?;
                 check_page(ty, query, &page)?;

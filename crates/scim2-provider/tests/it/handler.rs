@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::directory::{Directory, GroupNames, Members, Queries};
 use crate::support::{GROUP, Server, Setup, TOKEN_B, USER, block_on, clock, user};
 
-fn server(queries: Queries, members: Members) -> Server<Handlers> {
+pub(crate) fn server(queries: Queries, members: Members) -> Server<Handlers> {
     let clock = clock();
     let directory = Directory::new(queries, members, clock.clone());
     let handlers = Handlers::default().with::<User>(directory.clone()).with::<Group>(directory);
@@ -233,6 +233,15 @@ fn a_lost_race_is_run_again_and_gives_up_in_the_end() {
     assert_eq!(patch().is(200).body["title"], "t");
     fake.races.store(Handlers::MAX_ATTEMPTS, Ordering::Relaxed);
     patch().is(409);
+}
+
+/// A server over a handler that loses so many races, and a change that wins in the end.
+#[cfg(feature = "metrics")]
+pub(crate) fn change_after_lost_races(races: usize) {
+    let fake = Fake::new(|user| Ok(Record::new("1", user, revision())));
+    fake.races.store(races, Ordering::Relaxed);
+    let change = json!([{"op": "add", "path": "title", "value": "t"}]);
+    over(fake).patch("/Users/1", change).is(200);
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod directory;
 mod discovery;
 mod etag;
 mod events;
+mod guards;
 mod handler;
 mod handler_law;
 mod hooks;

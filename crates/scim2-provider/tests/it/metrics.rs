@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use metrics::{
     Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
     SharedString, Unit,
 };
+use scim2_provider::RemovalLimit;
 use serde_json::json;
 
+use crate::directory::{Members, Queries};
+use crate::handler::change_after_lost_races;
 use crate::support::*;
 
 /// Remembers every key, and what happened to it.
@@ -115,6 +119,28 @@ fn operations_are_counted_and_measured() {
     let read = "http.server.request.duration http.request.method=GET \
                 http.route=/Users/{id} http.response.status_code=200";
     assert!(durations.contains(read), "{durations:?}");
+}
+
+#[test]
+fn what_goes_another_way_than_usual_is_counted() {
+    let record = Record::default();
+    metrics::with_local_recorder(&record, || {
+        change_after_lost_races(2);
+        for queries in [Queries::Candidates, Queries::Pages] {
+            let server = crate::handler::server(queries, Members::OneByOne);
+            server.filter("/Users", "userName eq \"a\"").is(200);
+            server.get("/Users").is(200);
+        }
+        let limit = RemovalLimit::new(1, Duration::from_secs(60));
+        let server = Setup::config(|config| config.removals = Some(limit)).server();
+        for (name, status) in [("a", 204), ("b", 403), ("c", 403)] {
+            server.delete(&format!("/Users/{}", server.user(name))).is(status);
+        }
+    });
+    assert_eq!(record.sum("scim.store.retries reason=lost_race"), 2.0);
+    assert_eq!(record.sum("scim.filter.pushdown by=scan"), 1.0);
+    assert_eq!(record.sum("scim.filter.pushdown by=full"), 1.0);
+    assert_eq!(record.sum("scim.guard.tripped"), 2.0);
 }
 
 #[test]
