@@ -9,11 +9,14 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+use scim2_core::key::comparison_key;
 use scim2_core::policy::NotEqual;
 use scim2_core::schema::Schema;
 use scim2_core::syntax::Filter;
 use scim2_core::{Policy, Resource, ResourceType};
 use serde_json::{Map, Value, json};
+
+use crate::seeds::fuzz::model::{Model, folded};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
@@ -482,6 +485,121 @@ fn policy() -> BoxedStrategy<Policy> {
         .boxed()
 }
 
+/// Each code point by itself has the key that an implementation of another hand gives it.
+#[test]
+fn f25_every_code_point_is_folded_as_unicode_says() {
+    // Without ideographs, Hangul syllables and private use, which have no case.
+    let ranges = [0..=0x33FF, 0xA000..=0xABFF, 0xF900..=0x0001_6FFF, 0x0001_8D80..=0x0001_FFFF];
+    let differ = ranges.into_iter().flatten().filter_map(char::from_u32).filter(|c| {
+        [c.to_string(), format!("a{c}\u{301}")].iter().any(|text| {
+            [true, false].iter().any(|&exact| comparison_key(exact, text) != folded(exact, text))
+        })
+    });
+    // Letters that the compiler's Unicode does not have yet.
+    let differ: Vec<char> = differ.filter(|c| c.is_alphabetic()).collect();
+    assert!(differ.is_empty(), "{differ:?}");
+}
+
+/// What attributes of a user hold and filters ask for, by kind.
+const OF_TEXT: [&str; 10] =
+    ["", "a", "A", "ab", "Straße", "STRASSE", "\u{c9}", "e\u{301}", "ς", "Σ"];
+const OF_REFERENCE: [&str; 9] = [
+    "Groups/7",
+    "/Groups/7",
+    "../Groups/7",
+    "Groups/8",
+    "7",
+    "https://example.com/v2/Groups/7",
+    "https://EXAMPLE.com/Groups/7",
+    "https://example.com/scim/Groups/7",
+    "https://example.org/scim/v2.1/Groups/8/",
+];
+const OF_DATE: [&str; 7] = [
+    "2011-05-13T04:42:34Z",
+    "2011-05-13T04:42:34.5",
+    "2011-05-12T24:00:00Z",
+    "2011-05-13T00:00:00.000",
+    "2011-05-13T06:42:34+02:00",
+    "2016-12-31T23:59:60Z",
+    "2017-01-01T00:00:00Z",
+];
+const OF_BYTES: [&str; 5] = ["+/8=", "-_8", "QQ==", "QQ", "QUI="];
+const OF_URL: [&str; 6] = [
+    "http://example.com/a",
+    "HTTP://Example.com:80/b/../a",
+    "http://example.com/A",
+    "https://example.com/%c3%a9",
+    "https://example.com/%C3%A9",
+    "urn:example:a",
+];
+const OF_FLAG: [&str; 2] = ["true", "false"];
+const USER_ATTRS: [(&str, &[&str]); 17] = [
+    ("userName", &OF_TEXT),
+    ("externalId", &OF_TEXT),
+    ("title", &OF_TEXT),
+    ("name.givenName", &OF_TEXT),
+    ("emails", &OF_TEXT),
+    ("emails.type", &OF_TEXT),
+    ("emails.primary", &OF_FLAG),
+    ("active", &OF_FLAG),
+    ("meta.created", &OF_DATE),
+    ("profileUrl", &OF_URL),
+    ("photos", &OF_URL),
+    ("photos.value", &OF_URL),
+    ("x509Certificates", &OF_BYTES),
+    ("groups.$ref", &OF_REFERENCE),
+    ("groups.value", &OF_TEXT),
+    ("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department", &OF_TEXT),
+    ("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.$ref", &OF_REFERENCE),
+];
+
+/// A comparison that may be none for its attribute.
+fn user_comparison() -> impl Strategy<Value = String> {
+    const OPS: [&str; 9] = ["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"];
+    (select(&USER_ATTRS[..]), select(&OPS[..])).prop_flat_map(|((path, values), op)| {
+        let literal = select(values).prop_map(|value| match value {
+            "true" | "false" => value.to_owned(),
+            value => json!(value).to_string(),
+        });
+        prop_oneof![
+            12 => literal.prop_map(move |literal| match path.split_once('.') {
+                Some((name, sub)) if !path.contains(':') && literal.len() % 2 == 0 => {
+                    format!("{name}[{sub} {op} {literal}]")
+                }
+                _ => format!("{path} {op} {literal}"),
+            }),
+            1 => Just(format!("{path} pr")),
+            1 => Just(format!("{path} eq null")),
+        ]
+    })
+}
+
+fn some_user() -> impl Strategy<Value = Value> {
+    let text = || select(&OF_TEXT[..]).prop_map(|text| json!(text)).boxed();
+    let of = |values: &'static [&'static str]| select(values).prop_map(|text| json!(text)).boxed();
+    let flag = || any::<bool>().prop_map(|flag| json!(flag)).boxed();
+    object(vec![
+        ("userName", text()),
+        ("externalId", text()),
+        ("title", text()),
+        ("active", flag()),
+        ("profileUrl", of(&OF_URL)),
+        ("name", object(vec![("givenName", text())])),
+        ("emails", array(object(vec![("value", text()), ("type", text()), ("primary", flag())]))),
+        ("photos", array(object(vec![("value", of(&OF_URL))]))),
+        ("x509Certificates", array(object(vec![("value", of(&OF_BYTES))]))),
+        ("groups", array(object(vec![("value", text()), ("$ref", of(&OF_REFERENCE))]))),
+        ("meta", object(vec![("created", of(&OF_DATE))])),
+        (
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User",
+            object(vec![
+                ("department", text()),
+                ("manager", object(vec![("$ref", of(&OF_REFERENCE))])),
+            ]),
+        ),
+    ])
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
 
@@ -499,6 +617,22 @@ proptest! {
             let expected = term.holds(&policy, &subject);
             let resource: Resource = serde_json::from_value(subject.clone()).unwrap();
             prop_assert_eq!(bound.matches(&resource), expected, "{} on {}", text, subject);
+        }
+    }
+
+    /// The same for users, with their references, times, URLs and certificates.
+    #[test]
+    fn r44_3_4_2_2_02_matches_agrees_with_a_model_of_other_hand(
+        comparisons in vec(user_comparison(), 8),
+        user in some_user(),
+    ) {
+        let ty = ResourceType::user();
+        let resource: Resource = serde_json::from_value(user.clone()).unwrap();
+        for text in comparisons {
+            let filter: Filter = text.parse().unwrap();
+            let Ok(bound) = ty.bind(&filter, &Policy::strict()) else { continue };
+            let expected = Model::new(&ty).holds(filter.as_ref(), resource.as_map());
+            prop_assert_eq!(bound.matches(&resource), expected, "{} on {}", text, user);
         }
     }
 

@@ -9,7 +9,7 @@ use std::path::Path;
     clippy::expect_used,
     reason = "a library of its own for the fuzz targets, which panics when a law is broken"
 )]
-mod fuzz;
+pub(crate) mod fuzz;
 
 /// Runs a law on the files of `fuzz/seeds/TARGET` and `fuzz/regressions/TARGET`. Each seed comes as
 /// far as the law; of what once broke it, some may be refused before that by now.
