@@ -63,3 +63,8 @@ pub use error::{BuildError, ClientError, ErrorClass, MAX_ERROR_BODY};
 pub use page::{Page, Pages, Paging, Query, QueryBy};
 pub use retry::RetryPolicy;
 pub use transport::{Delivery, InProcess, Timer, Transport};
+
+/// The README's example, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -41,3 +41,8 @@ pub use suite::{
     Check, CheckReport, Exchange, Group, Options, Outcome, Report, UnknownGroup, checks, run,
 };
 pub use test_resource::test_resource;
+
+/// The README's example, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

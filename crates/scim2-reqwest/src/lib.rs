@@ -35,3 +35,8 @@ mod transport;
 pub use error::{BuildError, TransportError};
 pub use resolve::ForbiddenAddress;
 pub use transport::{Proxy, ReqwestTransport, ReqwestTransportBuilder, Roots};
+
+/// The README's example, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

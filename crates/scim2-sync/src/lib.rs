@@ -85,3 +85,8 @@ pub use desired::Mapping;
 pub use engine::{CycleKind, SyncEngine, SyncError};
 pub use plan::{Plan, Preflight};
 pub use report::CycleReport;
+
+/// The README's example, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -52,3 +52,8 @@ pub mod okta;
 pub mod profile;
 
 pub use profile::{ProfileViolation, TargetProfile};
+
+/// The README's example, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -26,7 +26,8 @@
 //! | `reqwest` | `reqwest` | the transport over reqwest and rustls |
 //! | `vendor` | `vendor` | what Entra ID, Okta and AWS IAM Identity Center send, accept, refuse |
 //! | `sync` | `sync` | makes a target look like a directory |
-//! | `full` | | all of them |
+//! | `precis` | | user names and passwords by RFC 8265, for resource types that ask for it |
+//! | `full` | | all of them but `precis` |
 
 #[cfg(feature = "axum")]
 pub use scim2_axum as axum;
@@ -45,7 +46,12 @@ pub use scim2_syntax as syntax;
 #[cfg(feature = "vendor")]
 pub use scim2_vendor as vendor;
 
-/// The README's examples, as tests.
+/// The README's example, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+/// The examples of the repository's README, as tests.
 #[cfg(all(doctest, feature = "full"))]
 #[doc = include_str!("../../../README.md")]
-struct Readme;
+struct RepositoryReadme;
