@@ -1,5 +1,5 @@
 //! The tasks of this workspace: `cargo xtask test`, `cargo xtask requirements`, `cargo xtask load`,
-//! `cargo xtask marks`, `cargo xtask conformance`.
+//! `cargo xtask marks`, `cargo xtask conformance`, `cargo xtask differential`, `cargo xtask faults`.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 mod conformance;
+mod faults;
 mod postgres;
 mod requirements;
 
@@ -21,6 +22,8 @@ usage: cargo xtask TASK
   conformance           the test suites of others against `scim serve`: scim2-tester, scim-sanity
                         and Microsoft's Postman collection; fails on what is not explained
   load [--test]         requests over sockets, beside a bare handler that answers the same bytes
+  faults                the stores while processes are killed, disks are full and the database is
+                        restarted: minutes
   differential          the stores against the evaluator: more than 100,000 random queries
   marks                 the costs that are promised, beside what they are measured against";
 
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         ["conformance"] => conformance::conformance(&root()),
         ["load", options @ ..] => load(&root(), options),
         ["marks"] => marks(&root()),
+        ["faults"] => faults::faults(&root()),
         ["differential"] => differential(&root()),
         _ => Err(USAGE.to_owned()),
     };

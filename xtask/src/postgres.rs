@@ -29,6 +29,20 @@ impl Database {
         if let Ok(url) = env::var("DATABASE_URL") {
             return Ok(Self::Named(url));
         }
+        Cluster::start(&[]).map(Self::Started)
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        match self {
+            Self::Named(url) => url,
+            Self::Started(cluster) => cluster.url(),
+        }
+    }
+}
+
+impl Cluster {
+    /// A new one with these settings, by the programs that are installed, or that it installs.
+    pub(crate) fn start(settings: &[&str]) -> Result<Self, String> {
         let programs = match programs() {
             Some(programs) => programs,
             None => {
@@ -36,19 +50,6 @@ impl Database {
                 programs().ok_or("no `initdb` on PATH or in /usr/lib/postgresql")?
             }
         };
-        Cluster::start(programs).map(Self::Started)
-    }
-
-    pub(crate) fn url(&self) -> &str {
-        match self {
-            Self::Named(url) => url,
-            Self::Started(cluster) => &cluster.url,
-        }
-    }
-}
-
-impl Cluster {
-    fn start(programs: PathBuf) -> Result<Self, String> {
         let folder = env::temp_dir().join(format!("scim2-postgres-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
@@ -63,16 +64,36 @@ impl Cluster {
         let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
         let port = listener.local_addr().map_err(|error| error.to_string())?.port();
         drop(listener);
-        let options = format!(
+        let mut options = format!(
             "-p {port} -c listen_addresses=127.0.0.1 -c max_connections=300 -k {}",
             folder.display()
         );
+        for setting in settings {
+            options.push_str(&format!(" -c {setting}"));
+        }
         let url = format!("postgres://scim@127.0.0.1:{port}/postgres");
         let cluster = Self { programs, folder, url };
         let mut start = command(&cluster.programs.join("pg_ctl"));
         start.arg("-D").arg(&data).arg("-o").arg(options);
         run(start.args(["-w", "-l"]).arg(cluster.folder.join("log")).arg("start"))?;
         Ok(cluster)
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What a shell does to restart it as if it had crashed.
+    pub(crate) fn restart(&self) -> String {
+        let restart = command(&self.programs.join("pg_ctl"));
+        let program = restart.get_program().to_string_lossy().into_owned();
+        let arguments = restart.get_args().map(|argument| argument.to_string_lossy().into_owned());
+        let words: Vec<String> = [program].into_iter().chain(arguments).collect();
+        format!(
+            "{} -D '{1}/data' -m immediate -w -l '{1}/log' restart > '{1}/restarted'",
+            words.join(" "),
+            self.folder.display()
+        )
     }
 }
 
@@ -122,7 +143,7 @@ fn command(program: &Path) -> Command {
     command
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output();
     id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }

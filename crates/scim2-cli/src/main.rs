@@ -1,6 +1,7 @@
 //! The `scim` command.
 
 mod conformance;
+mod db;
 mod demo;
 mod failure;
 mod filter;
@@ -34,6 +35,8 @@ enum Command {
     Demo(demo::Demo),
     /// Serve a SCIM endpoint over a folder or a database.
     Serve(serve::Serve),
+    /// Check or copy what `serve` keeps.
+    Db(db::Db),
     /// Check, format or explain a filter.
     Filter(filter::FilterCommand),
     /// Say everything that is wrong with a resource, or with a schema.
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Demo(demo) => demo.run(&mut out),
         Command::Serve(serve) => serve.run(&mut out),
+        Command::Db(db) => db.run(&mut out),
         Command::Filter(filter) => filter.run(&mut out),
         Command::Validate(validate) => validate.run(&mut out),
         Command::Patch(patch) => patch.run(&mut out),

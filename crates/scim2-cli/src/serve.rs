@@ -31,7 +31,7 @@ const BASE_PARENT: &str = "/scim";
 /// The one tenant of an endpoint served from the command line.
 const TENANT: &str = "default";
 /// The database's name in the data folder.
-const DATABASE: &str = "scim.sqlite3";
+pub(crate) const DATABASE: &str = "scim.sqlite3";
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -48,9 +48,8 @@ pub(crate) struct Serve {
         conflicts_with = "data"
     )]
     database_url: Option<Secret>,
-    /// Whose dialect is accepted, and whose limits apply.
-    #[arg(long, value_enum, default_value = "strict")]
-    profile: Profile,
+    #[command(flatten)]
+    types: Types,
     /// The address to listen on.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
@@ -63,12 +62,33 @@ pub(crate) struct Serve {
     /// The bearer token that clients must send. Without it one is made and printed.
     #[arg(long, value_name = "TOKEN", env = "SCIM_TOKEN", hide_env_values = true)]
     token: Option<Token>,
-    /// Also serve the resource type that the Go suite scim2/test-suite looks for, at
-    /// `/TestResources`.
-    #[arg(long)]
-    with_test_resource: bool,
     #[command(flatten)]
     operations: Operations,
+}
+
+/// What kind of endpoint it is.
+#[derive(Debug, Args)]
+pub(crate) struct Types {
+    /// Whose dialect is accepted, and whose limits apply.
+    #[arg(long, value_enum, default_value = "strict")]
+    profile: Profile,
+    /// With the resource type that the Go suite scim2/test-suite looks for, at `/TestResources`.
+    #[arg(long)]
+    with_test_resource: bool,
+}
+
+impl Types {
+    /// What the endpoint offers.
+    pub(crate) fn offered(&self) -> Result<Offered, Failure> {
+        let mut offered = Offered::from(self.profile);
+        if self.with_test_resource {
+            offered
+                .catalog
+                .register(scim2_conformance::test_resource())
+                .map_err(|error| Failure::because("resource types", &error))?;
+        }
+        Ok(offered)
+    }
 }
 
 /// A token on its way in: it is not printed by `Debug`.
@@ -91,7 +111,7 @@ pub(crate) enum Profile {
 
 /// What a profile stands for.
 pub(crate) struct Offered {
-    catalog: Catalog,
+    pub(crate) catalog: Catalog,
     policy: Policy,
     rules: Arc<dyn EndpointRules>,
     /// The store keeps hashes of passwords, so that they can be changed; AWS takes none.
@@ -153,13 +173,7 @@ impl Serve {
             Some(token) => (token.clone(), false),
             None => (generate_token().map_err(|error| Failure::because("token", &error))?, true),
         };
-        let mut offered = Offered::from(self.profile);
-        if self.with_test_resource {
-            offered
-                .catalog
-                .register(scim2_conformance::test_resource())
-                .map_err(|error| Failure::because("resource types", &error))?;
-        }
+        let offered = self.types.offered()?;
         let store = match (&self.database_url, &self.data) {
             (Some(url), _) => {
                 let store = PostgresStore::connect(url.expose()).await;

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod db;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod filter;
@@ -10,6 +12,8 @@ mod filter;
 mod patch;
 #[cfg(test)]
 mod serve;
+#[cfg(test)]
+mod servers;
 #[cfg(test)]
 mod validate;
 #[cfg(test)]

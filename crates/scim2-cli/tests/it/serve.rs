@@ -1,6 +1,6 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::support::command;
 
@@ -17,10 +17,17 @@ impl Server {
         Self::with(data, &["--profile", profile])
     }
 
+    /// One that shares a PostgreSQL database with others.
+    pub(crate) fn on_database(url: &str) -> Self {
+        Self::run(&[], command().arg("serve").env("SCIM_DATABASE_URL", url))
+    }
+
     fn with(data: &std::path::Path, options: &[&str]) -> Self {
-        let mut child = command()
-            .args(["serve", "--data"])
-            .arg(data)
+        Self::run(options, command().args(["serve", "--data"]).arg(data))
+    }
+
+    fn run(options: &[&str], command: &mut Command) -> Self {
+        let mut child = command
             .args(options)
             .args(if options.contains(&"--listen") {
                 [].as_slice()
@@ -45,7 +52,7 @@ impl Server {
     }
 
     /// Sends one request and returns status line and body.
-    fn call(&self, method: &str, path: &str, body: &str) -> (String, String) {
+    pub(crate) fn call(&self, method: &str, path: &str, body: &str) -> (String, String) {
         call(&self.address, method, &format!("/scim/v2{path}"), body)
     }
 }
@@ -157,7 +164,7 @@ fn it_ends_in_order_when_it_is_asked_to() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::start(folder.path(), "strict");
     assert_eq!(server.call("POST", "/Users", BARBARA).0, "HTTP/1.1 201 Created");
-    let asked = std::process::Command::new("kill").arg(server.child.id().to_string()).status();
+    let asked = Command::new("kill").arg(server.child.id().to_string()).status();
     assert!(asked.unwrap().success());
     assert!(server.child.wait().unwrap().success());
 }

@@ -43,6 +43,14 @@ pub enum ConnectError {
     },
 }
 
+impl ConnectError {
+    /// Whether another process that opens the store was in the way.
+    pub(crate) fn is_race(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        error.downcast_ref::<tokio_postgres::Error>().is_some_and(is_race)
+    }
+}
+
 impl From<tokio_postgres::Error> for ConnectError {
     fn from(error: tokio_postgres::Error) -> Self {
         Self::Database(Box::new(error))
@@ -67,8 +75,18 @@ pub(crate) enum Failure {
 }
 
 impl From<StoreError> for Failure {
+    /// What only reads tells what its caller is told. What the database said is inside, and says
+    /// whether it is to be tried again.
     fn from(error: StoreError) -> Self {
-        Self::Final(error)
+        let StoreError::Unavailable { retry_after, source: Some(source) } = error else {
+            return Self::Final(error);
+        };
+        match source.downcast::<tokio_postgres::Error>() {
+            Ok(error) => (*error).into(),
+            Err(source) => {
+                Self::Final(StoreError::Unavailable { retry_after, source: Some(source) })
+            }
+        }
     }
 }
 
@@ -83,12 +101,12 @@ impl From<PoolError> for Failure {
 
 impl From<tokio_postgres::Error> for Failure {
     fn from(error: tokio_postgres::Error) -> Self {
-        match error.code() {
-            Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED) => {
-                Self::Race
-            }
-            _ if is_lost(&error) => Self::Lost(error),
-            _ => Self::Final(store_error(error)),
+        if is_race(&error) {
+            Self::Race
+        } else if is_lost(&error) {
+            Self::Lost(error)
+        } else {
+            Self::Final(store_error(error))
         }
     }
 }
@@ -128,6 +146,12 @@ pub(crate) fn store_error(error: tokio_postgres::Error) -> StoreError {
     let may_pass = ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class))
         || ["25006", "55P03", "40001", "40P01"].contains(&code);
     if may_pass { unavailable(error) } else { StoreError::internal(error) }
+}
+
+/// Whether another transaction was in the way.
+pub(crate) fn is_race(error: &tokio_postgres::Error) -> bool {
+    let races = [&SqlState::T_R_SERIALIZATION_FAILURE, &SqlState::T_R_DEADLOCK_DETECTED];
+    error.code().is_some_and(|code| races.contains(&code))
 }
 
 fn is_lost(error: &tokio_postgres::Error) -> bool {

@@ -531,7 +531,14 @@ impl PostgresStoreBuilder {
             .build()
             .map_err(|error| ConnectError::Database(Box::new(error)))?;
         let mut client = pool.get().await?;
-        migrate(&mut client).await?;
+        let mut attempt = 1;
+        while let Err(error) = migrate(&mut client).await {
+            if attempt == MAX_RACES || !error.is_race() {
+                return Err(error);
+            }
+            pause(attempt).await;
+            attempt += 1;
+        }
         drop(client);
         Ok(PostgresStore {
             inner: Arc::new(Inner {

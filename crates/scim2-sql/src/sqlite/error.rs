@@ -1,6 +1,7 @@
 //! Why a file cannot be opened, and what a failed statement means.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rusqlite::ErrorCode;
 use scim2_provider::store::StoreError;
@@ -110,6 +111,9 @@ impl From<rusqlite::Error> for OpenError {
     }
 }
 
+/// When to try again what another program, or the disk, was in the way of.
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(2);
+
 /// A failed statement as the caller of a store sees it.
 pub(crate) fn store_error(error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
@@ -124,7 +128,10 @@ pub(crate) fn store_error(error: rusqlite::Error) -> StoreError {
             | ErrorCode::OutOfMemory
             // It took too long.
             | ErrorCode::OperationInterrupted,
-        ) => StoreError::Unavailable { retry_after: None, source: Some(Box::new(error)) },
+        ) => StoreError::Unavailable {
+            retry_after: Some(RETRY_AFTER),
+            source: Some(Box::new(error)),
+        },
         _ => StoreError::internal(error),
     }
 }

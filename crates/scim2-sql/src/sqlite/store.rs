@@ -36,8 +36,6 @@ use crate::turns::Turns;
 const MAX_RACES: u32 = 16;
 /// How many statements each connection keeps prepared.
 const STATEMENTS: usize = 128;
-/// How long a connection waits for another program that holds the file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A [`Store`] in one SQLite file.
 ///
@@ -450,6 +448,7 @@ pub struct SqliteStoreBuilder {
     secrets: Secrets,
     durability: Durability,
     readers: usize,
+    wait: Duration,
     time_limit: Duration,
     reindex: Option<Catalog>,
 }
@@ -457,6 +456,10 @@ pub struct SqliteStoreBuilder {
 impl SqliteStoreBuilder {
     /// How many threads read, unless the builder says otherwise.
     pub const READERS: usize = 4;
+
+    /// How long a call waits for another program that holds the file, unless the builder says
+    /// otherwise.
+    pub const WAIT: Duration = Duration::from_secs(5);
 
     /// How long one query may take, unless the builder says otherwise.
     pub const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -483,6 +486,13 @@ impl SqliteStoreBuilder {
     #[must_use]
     pub fn readers(self, readers: usize) -> Self {
         Self { readers, ..self }
+    }
+
+    /// How long a call waits for another program that holds the file. Then it is
+    /// [`StoreError::Unavailable`].
+    #[must_use]
+    pub fn wait(self, wait: Duration) -> Self {
+        Self { wait, ..self }
     }
 
     /// How long one query may take. What takes longer is [`StoreError::Unavailable`].
@@ -513,6 +523,7 @@ impl SqliteStoreBuilder {
         let mut writer = connect(path, flags)?;
         let other_keys = if self.reindex.is_some() { OtherKeys::Accept } else { OtherKeys::Refuse };
         let keys = migrate(&mut writer, path, other_keys)?;
+        writer.busy_timeout(self.wait)?;
         // Only now: a file of something else is left as it was.
         self.prepare(&writer)?;
         if let (Keys::Outdated, Some(catalog)) = (keys, &self.reindex) {
@@ -557,6 +568,7 @@ impl Default for SqliteStoreBuilder {
             secrets: Secrets::default(),
             durability: Durability::default(),
             readers: Self::READERS,
+            wait: Self::WAIT,
             time_limit: Self::TIME_LIMIT,
             reindex: None,
         }
@@ -569,7 +581,7 @@ pub(crate) fn reader(path: &Path) -> Result<Connection, rusqlite::Error> {
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, rusqlite::Error> {
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.busy_timeout(SqliteStoreBuilder::WAIT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // Else binding a value would have the statement planned anew, at ten times what it costs to run.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;

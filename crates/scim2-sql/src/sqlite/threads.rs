@@ -11,7 +11,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use scim2_provider::store::StoreError;
 use tokio::sync::oneshot;
 
-use super::error::store_error;
+use super::error::{RETRY_AFTER, store_error};
 use crate::id::Generator;
 
 /// How many changes one transaction takes at most.
@@ -30,7 +30,8 @@ pub(crate) struct Writing<'a> {
 }
 
 type ReadJob = Box<dyn FnOnce(&mut Connection) + Send>;
-type WriteJob = Box<dyn FnOnce(&mut Writing<'_>) -> Done + Send>;
+/// A change, or the refusal of one for which no transaction can be begun.
+type WriteJob = Box<dyn FnOnce(Result<&mut Writing<'_>, &rusqlite::Error>) -> Done + Send>;
 
 /// A change that was made, but not yet for good.
 struct Done {
@@ -129,14 +130,14 @@ impl Threads {
     ) -> Result<T, StoreError> {
         let (sender, receiver) = oneshot::channel();
         let job: WriteJob = Box::new(move |writing| {
-            let result = work(writing);
+            let result = match writing {
+                Ok(writing) => work(writing),
+                Err(error) => Err(unavailable(error.to_string())),
+            };
             let keep = if result.is_ok() { Keep::Yes } else { Keep::No };
             let tell = Box::new(move |committed: &Result<(), String>| {
                 let result = match (result, committed) {
-                    (Ok(_), Err(cause)) => Err(StoreError::Unavailable {
-                        retry_after: None,
-                        source: Some(cause.clone().into()),
-                    }),
+                    (Ok(_), Err(cause)) => Err(unavailable(cause.clone())),
                     (result, _) => result,
                 };
                 let _ = sender.send(result);
@@ -164,13 +165,18 @@ impl Threads {
         }
         match answer.await {
             Ok(result) => result,
-            // The transaction could not be begun.
+            // What was asked of the thread has panicked, or what was asked before.
             Err(_) => Err(StoreError::Unavailable {
                 retry_after: Some(BUSY),
                 source: Some("the store dropped the request".into()),
             }),
         }
     }
+}
+
+/// A change that the database could not make for good.
+fn unavailable(cause: String) -> StoreError {
+    StoreError::Unavailable { retry_after: Some(RETRY_AFTER), source: Some(cause.into()) }
 }
 
 impl Drop for Threads {
@@ -202,13 +208,22 @@ fn write_group(
     jobs: &Receiver<WriteJob>,
     tell: &mut Vec<Tell>,
 ) -> Result<(), rusqlite::Error> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+    let transaction = match begun {
+        Ok(transaction) => transaction,
+        Err(error) => {
+            // Those who wait too would only wait longer.
+            let all = std::iter::once(first).chain(jobs.try_iter());
+            tell.extend(all.map(|job| job(Err(&error)).tell));
+            return Err(error);
+        }
+    };
     let mut next = Some(first);
     while let Some(job) = next {
         transaction.execute_batch("SAVEPOINT job")?;
         let mut writing = Writing { connection: &transaction, ids: &mut *ids };
         // What panics is undone like what fails; whoever asked is told that there is no answer.
-        let done = catch_unwind(AssertUnwindSafe(|| job(&mut writing)));
+        let done = catch_unwind(AssertUnwindSafe(|| job(Ok(&mut writing))));
         let keep = done.as_ref().map_or(Keep::No, |done| done.keep);
         tell.extend(done.map(|done| done.tell));
         transaction.execute_batch(match keep {

@@ -1,7 +1,7 @@
 //! Work on the whole file with a connection of its own, whoever else has the file open.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::TransactionBehavior;
 use scim2_core::Catalog;
@@ -27,17 +27,22 @@ pub(crate) fn copy(path: &Path, to: &Path) -> Result<(), OpenError> {
     let failed = |source| OpenError::File { path: to.to_owned(), source };
     // Nobody else takes the name meanwhile.
     new_private_file(to).map_err(failed)?;
-    let mut partial = to.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = Path::new(&partial);
+    let beside = |suffix: &str| {
+        let mut name = to.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let partial = &beside(".partial");
     let written = vacuum(&connection, partial).and_then(|()| {
         let synced = File::open(partial).and_then(|file| file.sync_all());
         synced.and_then(|()| std::fs::rename(partial, to)).map_err(StoreError::internal)
     });
     if let Err(error) = written {
-        // What cannot be removed either is left behind.
-        let _ = std::fs::remove_file(partial);
-        let _ = std::fs::remove_file(to);
+        drop(connection);
+        for file in [partial, &beside(".partial-journal"), to] {
+            // Most often there is no journal. What cannot be removed is left behind.
+            let _ = std::fs::remove_file(file);
+        }
         return Err(OpenError::Copy { path: to.to_owned(), source: error });
     }
     Ok(())

@@ -142,8 +142,8 @@ impl Acknowledged {
 
     /// What was acknowledged is there, what was not is there as a whole or not at all, and keys,
     /// members and events say the same as the resources. Between two failures a client takes one
-    /// step that is not acknowledged.
-    pub(crate) async fn check<S: Store>(&self, store: &S, integrity: Integrity) {
+    /// step that is not acknowledged; how many of those were made all the same.
+    pub(crate) async fn check<S: Store>(&self, store: &S, integrity: Integrity) -> usize {
         assert!(integrity.is_sound(), "{integrity}");
         let ty = ResourceType::user();
         let users: BTreeMap<String, Stored> =
@@ -160,6 +160,7 @@ impl Acknowledged {
         for event in &events {
             told.entry(event.id.as_str()).or_default().push(event.record.kind);
         }
+        let mut unacknowledged = 0;
         let known = users.keys().chain(self.0.keys()).collect::<BTreeSet<_>>();
         for id in known {
             let step = match users.get(id) {
@@ -181,6 +182,7 @@ impl Acknowledged {
                     }
                 }
             };
+            unacknowledged += usize::from(self.0.get(id) != Some(&step));
             match self.0.get(id) {
                 Some(acknowledged) => assert!(
                     *acknowledged <= step && step as u8 <= *acknowledged as u8 + 1,
@@ -204,6 +206,7 @@ impl Acknowledged {
             let versions = told.get(group.id()).map_or(0, Vec::len);
             assert_eq!(group.version.as_str(), format!("W/\"{versions}\""));
         }
+        unacknowledged
     }
 }
 

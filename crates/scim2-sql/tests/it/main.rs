@@ -9,6 +9,8 @@ mod crash;
 #[cfg(test)]
 mod database;
 #[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod groups;
@@ -22,6 +24,8 @@ mod outbox;
 mod pages;
 #[cfg(test)]
 mod postgres;
+#[cfg(test)]
+mod restarts;
 #[cfg(test)]
 mod rows;
 #[cfg(test)]

@@ -28,6 +28,28 @@ fn the_store_keeps_its_contract() {
     });
 }
 
+#[test]
+fn the_store_keeps_its_contract_where_transactions_in_each_others_way_fail() {
+    database::runtime().block_on(async {
+        let test = "the store's contract among serializable transactions";
+        if database::database(test).await.is_none() {
+            return;
+        }
+        let make = || async {
+            let url = database::database(test).await.unwrap();
+            let url = format!("{url}%20-cdefault_transaction_isolation%3Dserializable");
+            // Others make the tables at the same time.
+            let connect = || PostgresStore::builder().connections(4).connect(&url);
+            let (one, other) = tokio::join!(connect(), connect());
+            other.unwrap();
+            one.unwrap()
+        };
+        let report = store::check(make).await;
+        let broken: Vec<_> = report.broken().collect();
+        assert!(report.is_success(), "{broken:#?}");
+    });
+}
+
 /// Two stores on the same tables, as two service providers have them.
 async fn two(test: &str) -> Option<[PostgresStore; 2]> {
     let url = database::database(test).await?;

@@ -9,7 +9,7 @@ use scim2_core::syntax::Filter;
 use scim2_core::{Policy, Resource, ResourceType, Valid};
 use scim2_provider::store::{Load, Page, Query, StoreError, Stored, Updated, if_match};
 use scim2_provider::{Clock, Scope, Store, TenantId};
-use scim2_sql::SqliteStore;
+use scim2_sql::{SqliteStore, SqliteStoreBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -44,12 +44,13 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) fn new() -> Self {
+        Self::with(SqliteStore::builder())
+    }
+
+    pub(crate) fn with(builder: SqliteStoreBuilder) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = ManualClock::new();
-        let store = SqliteStore::builder()
-            .clock(clock.clone())
-            .open(directory.path().join("scim.db"))
-            .unwrap();
+        let store = builder.clock(clock.clone()).open(directory.path().join("scim.db")).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         Self { store, clock, scope: tenant("acme"), directory, runtime }
     }
