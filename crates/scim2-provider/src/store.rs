@@ -34,7 +34,8 @@ use crate::text::{StoredText, TextResult};
 ///   write itself, not by looking first.
 /// - **Members.** A group's `members` are a set, kept apart from the document so that adding one
 ///   costs one. `members[].type` and `members[].display` are read live from the member where it
-///   exists. A user's `groups` are computed when read: direct and indirect, whatever cycles there
+///   exists; where that has no `displayName`, `display` is what was written, or its `userName`.
+///   A user's `groups` are computed when read: direct and indirect, whatever cycles there
 ///   are. `manager.displayName` is read live where the manager exists.
 /// - **References.** Deleting a resource takes it out of all `members` and clears references
 ///   such as `manager` that point to it; those resources get new versions.

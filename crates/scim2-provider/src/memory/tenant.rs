@@ -481,17 +481,18 @@ impl Tenant {
         }
     }
 
-    /// A member as its group shows it: type and display are the member's own (ruling W31).
+    /// A member as its group shows it (ruling W31): of the member's own type, and under its own
+    /// `displayName`; if it has none, under the name that was written, or its `userName`.
     fn member(&self, element: &Map<String, Value>) -> Value {
         let mut element = element.clone();
         let id = element.get("value").and_then(Value::as_str).map(ResourceId::from);
         match id.and_then(|id| self.rows.get(&id)) {
             Some(row) => {
                 element.insert("type".into(), row.ty.name().into());
-                let name =
-                    row.document.text("displayName").or_else(|| row.document.text("userName"));
-                if let Some(name) = name {
+                if let Some(name) = row.document.text("displayName") {
                     element.insert("display".into(), name.into());
+                } else if let Some(name) = row.document.text("userName") {
+                    element.entry("display").or_insert_with(|| name.into());
                 }
             }
             None => {

@@ -81,6 +81,20 @@ fn w31_members_show_type_and_name_of_what_they_are() {
 }
 
 #[test]
+fn w31_a_member_without_a_name_of_its_own_is_shown_as_it_was_written() {
+    let server = server();
+    let user = server.user("a");
+    let group = server.group("g", &[]);
+    let member = json!([{"op": "add", "path": "members",
+        "value": [{"value": user, "display": "Anna"}]}]);
+    let shown = |reply: Reply| reply.is(200).body["members"][0]["display"].clone();
+    assert_eq!(shown(server.patch(&format!("/Groups/{group}"), member)), "Anna");
+    let named = json!([{"op": "add", "path": "displayName", "value": "Ann"}]);
+    server.patch(&format!("/Users/{user}"), named).is(200);
+    assert_eq!(shown(server.get(&format!("/Groups/{group}"))), "Ann");
+}
+
+#[test]
 fn w19_a_ref_alone_names_a_member_and_a_contradiction_is_refused() {
     let server = server();
     let user = server.user("a");

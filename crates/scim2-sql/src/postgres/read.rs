@@ -278,8 +278,10 @@ fn member(row: &Row) -> Result<Value, StoreError> {
             element.insert("type".into(), type_name.into());
             let display_name: Option<&str> = row.try_get(4).db()?;
             let user_name: Option<&str> = row.try_get(5).db()?;
-            if let Some(name) = display_name.or(user_name) {
+            if let Some(name) = display_name {
                 element.insert("display".into(), unescape(name).into());
+            } else if let Some(name) = user_name {
+                element.entry("display").or_insert_with(|| unescape(name).into());
             }
         }
         None => {

@@ -290,8 +290,10 @@ fn member(row: &Row<'_>) -> Result<Value, StoreError> {
             element.insert("type".into(), type_name.into());
             let display_name: Option<String> = row.get(3).db()?;
             let user_name: Option<String> = row.get(4).db()?;
-            if let Some(name) = display_name.or(user_name) {
+            if let Some(name) = display_name {
                 element.insert("display".into(), name.into());
+            } else if let Some(name) = user_name {
+                element.entry("display").or_insert_with(|| name.into());
             }
         }
         None => {

@@ -50,10 +50,12 @@ fn w31_type_and_display_are_the_members_own() {
     let fixture = Fixture::new();
     let babs = fixture.user(json!({"userName": "babs", "displayName": "Babs"}));
     let nameless = fixture.user(json!({"userName": "nameless"}));
+    let called = fixture.user(json!({"userName": "called"}));
     let ty = ResourceType::group();
     let body = json!({"displayName": "all", "members": [
         {"value": babs.id(), "type": "Group", "display": "wrong"},
         {"value": nameless.id()},
+        {"value": called.id(), "display": "Called"},
         {"value": "ghost", "display": "Ghost"},
         {"value": "thing", "type": "Group"},
     ]});
@@ -66,6 +68,7 @@ fn w31_type_and_display_are_the_members_own() {
         [
             json!({"value": babs.id(), "type": "User", "display": "Babs"}),
             json!({"value": nameless.id(), "type": "User", "display": "nameless"}),
+            json!({"value": called.id(), "type": "User", "display": "Called"}),
             json!({"value": "ghost", "type": "User", "display": "Ghost"}),
             json!({"value": "thing", "type": "Group"}),
         ]
