@@ -93,6 +93,9 @@ pub struct DesiredObject {
     pub members: BTreeSet<SourceId>,
     /// Whether those are all.
     pub members_complete: bool,
+    /// A group's direct members of whom the source, which has not shown all users, showed nothing.
+    /// They stay members if they are, and are not added.
+    pub unseen_members: BTreeSet<SourceId>,
     /// How many managers stand above a user.
     pub depth: usize,
 }
@@ -107,6 +110,7 @@ impl DesiredObject {
             reason: ScopeReason::Assigned,
             members: BTreeSet::new(),
             members_complete: false,
+            unseen_members: BTreeSet::new(),
             depth: 0,
         }
     }
@@ -142,16 +146,22 @@ impl Desired {
                     reason: reason.clone(),
                     members: BTreeSet::new(),
                     members_complete: true,
+                    unseen_members: BTreeSet::new(),
                     depth: 0,
                 },
             );
         }
         set_depths(&mut users, snapshot);
+        let unseen = |member: &SourceId| {
+            !snapshot.coverage.users.is_complete()
+                && !snapshot.users.contains_key(member)
+                && !snapshot.removed.contains_key(member)
+        };
         let mut groups = BTreeMap::new();
         for id in &scope.groups {
             let Some(group) = snapshot.groups.get(id) else { continue };
             let members = snapshot.memberships.get(id);
-            let direct = members.into_iter().flat_map(|members| &members.direct);
+            let direct = || members.into_iter().flat_map(|members| &members.direct);
             let maps_members = mapping.groups.writes_members();
             groups.insert(
                 id.clone(),
@@ -163,12 +173,13 @@ impl Desired {
                         ScopeMode::All => ScopeReason::All,
                         ScopeMode::Assigned => ScopeReason::Assigned,
                     },
-                    members: direct
+                    members: direct()
                         .filter(|member| maps_members && users.contains_key(*member))
                         .cloned()
                         .collect(),
                     members_complete: maps_members
                         && members.is_some_and(|members| members.coverage.is_complete()),
+                    unseen_members: direct().filter(|member| unseen(member)).cloned().collect(),
                     depth: 0,
                 },
             );

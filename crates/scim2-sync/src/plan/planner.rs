@@ -350,15 +350,16 @@ impl<'a> Planner<'a> {
             .collect();
         let mut remove = Vec::new();
         if object.members_complete {
-            // Members that nobody linked are not ours to remove, and those of deleted users go
-            // with them.
+            // Members that nobody linked are not ours to remove, those of deleted users go with
+            // them, and those that were not seen are named by the source all the same.
             remove = link
                 .possible_members()
                 .filter(|id| !wanted_ids.contains(id) && !waits(self, id, &leaving))
                 .filter(|id| {
-                    self.by_id
-                        .get(id)
-                        .is_some_and(|source| !self.deleting.contains(&(ObjectKind::User, *source)))
+                    self.by_id.get(id).is_some_and(|source| {
+                        !object.unseen_members.contains(*source)
+                            && !self.deleting.contains(&(ObjectKind::User, *source))
+                    })
                 })
                 .cloned()
                 .collect();

@@ -113,6 +113,24 @@ async fn invariant_8_what_a_partial_collection_leaves_out_is_not_gone() {
 }
 
 #[tokio::test]
+async fn invariant_8_a_member_of_whom_nothing_was_seen_stays_a_member() {
+    let (_, mut engine, whole) = provisioned(6).await;
+    // One page of users, and the whole group: it names u0 and u1.
+    let mut snapshot = whole.clone();
+    snapshot.coverage.users = Coverage::Partial("a first page".to_owned());
+    for unseen in ["u0", "u1"] {
+        snapshot.users.remove(&unseen.into());
+    }
+    let report = engine.run_cycle(CycleKind::Incremental, &snapshot).await.unwrap();
+    assert!(report.is_quiet() && report.requests == 1, "{report}");
+    assert_eq!(engine.verify(&whole).await.unwrap().differences, []);
+    // Who leaves the group does leave it.
+    leave(&mut snapshot, "g", "u1");
+    let report = engine.run_cycle(CycleKind::Incremental, &snapshot).await.unwrap();
+    assert_eq!((report.disabled, report.members_removed), (0, 1), "{report}");
+}
+
+#[tokio::test]
 async fn a_tombstone_counts_even_in_a_partial_collection() {
     let (emulator, mut engine, mut snapshot) = provisioned(3).await;
     for (user, removal) in [("u0", Removal::Hard), ("u1", Removal::Soft)] {
