@@ -32,7 +32,7 @@ use http::request::Parts;
 use scim2_core::config::AuthenticationScheme;
 use scim2_core::resource::ResourceId;
 use scim2_core::secret::Secret;
-use scim2_core::syntax::Filter;
+use scim2_core::syntax::{AttrPath, Filter};
 use scim2_core::{Error, Resource, ResourceType};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
@@ -73,6 +73,34 @@ pub trait Authenticator: Send + Sync + 'static {
     /// and a unique value is taken whoever has it.
     fn visible(&self, _: &Principal, _: &ResourceType) -> Option<Filter> {
         None
+    }
+
+    /// The attributes of a type that are not there for this principal (SEC-08): `title`, or
+    /// `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:costCenter`, each as a whole.
+    ///
+    /// They are neither shown nor found nor sorted by, whatever the policy makes of unknown
+    /// attributes in filters, and writing one is writing an unknown attribute. PUT and PATCH leave
+    /// what others wrote there. `id`, `externalId`, `schemas` and `meta` cannot be hidden; where
+    /// something else is no attribute of the type either, everything is answered 500.
+    ///
+    /// A name that is hidden in users is still the `display` of group members and the
+    /// `displayName` of managers, a unique value is taken whoever can read it, a version changes
+    /// with what nobody sees, and `/Schemas` describes everything.
+    ///
+    /// ```
+    /// use scim2_core::ResourceType;
+    /// use scim2_core::syntax::AttrPath;
+    /// use scim2_provider::auth::Principal;
+    /// fn hidden(principal: &Principal, ty: &ResourceType) -> Vec<AttrPath> {
+    ///     match (&*principal.name, ty.name()) {
+    ///         ("helpdesk", "User") => "phoneNumbers".parse().into_iter().collect(),
+    ///         _ => Vec::new(),
+    ///     }
+    /// }
+    /// # let _ = hidden;
+    /// ```
+    fn hidden(&self, _: &Principal, _: &ResourceType) -> Vec<AttrPath> {
+        Vec::new()
     }
 
     /// Has a say on what this principal creates, after the body is read and before it is validated:

@@ -23,6 +23,7 @@ use crate::provider::{Exchange, ServiceProvider};
 use crate::query::parameters;
 use crate::respond::{Answer, Failure};
 use crate::store::{Load, Store, StoreError, Stored, has_groups, has_members};
+use crate::view::View;
 use crate::watch::{parsed, watched};
 
 impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
@@ -33,16 +34,19 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         ty: &ResourceType,
         body: Bytes,
     ) -> Result<Answer, Failure> {
-        let projection = self.projection(cx, ty)?;
-        let mut resource =
-            parsed(|| ty.ingest_with(&body, &self.rules.defaults(ty), &self.policy))?;
+        let view = self.view(cx, ty)?;
+        let projection = self.projection(cx, view.ty())?;
+        let mut defaults = self.rules.defaults(ty);
+        let unseen = view.take(&mut defaults);
+        let mut resource = parsed(|| view.ty().ingest_with(&body, &defaults, &self.policy))?;
+        view.put_back(&mut resource, unseen);
         let written = Written::from_resource(ty, &resource);
         self.authenticator.admit(cx.principal, ty, &mut resource)?;
         let resource = ty.validate_new(resource, &self.policy)?;
         check_members(ty, &resource)?;
         self.rules.check_create(ty, &resource)?;
         let stored = self.insert(cx, ty, resource).await?;
-        Ok(self.show(cx, ty, stored, &projection, Some(&written), StatusCode::CREATED))
+        Ok(self.show(cx, &view, stored, &projection, Some(&written), StatusCode::CREATED))
     }
 
     /// GET of one resource (RFC 7644 §3.4.1).
@@ -52,7 +56,8 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         ty: &ResourceType,
         id: &ResourceId,
     ) -> Result<Answer, Failure> {
-        let projection = self.projection(cx, ty)?;
+        let view = self.view(cx, ty)?;
+        let projection = self.projection(cx, view.ty())?;
         let condition = self.read_condition(cx, ty)?;
         let load = condition.load(self.load_for(ty, &projection));
         let scope = &cx.principal.scope;
@@ -62,7 +67,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             }
             _ => None,
         };
-        if self.shows_text(ty, &projection) && !condition.needs_reading() {
+        if self.shows_text(&view, &projection) && !condition.needs_reading() {
             let text = watched("get", ty, self.store.get_text(scope, ty, id, load)).await?;
             let text = text.ok_or(StoreError::NotFound)?;
             if let Some(answer) = not_modified(text.version()) {
@@ -79,7 +84,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         if projection.needs("members") {
             self.check_members_shown([stored.members()].into_iter())?;
         }
-        Ok(self.show(cx, ty, stored, &projection, None, StatusCode::OK))
+        Ok(self.show(cx, &view, stored, &projection, None, StatusCode::OK))
     }
 
     /// PUT (RFC 7644 §3.5.1).
@@ -91,13 +96,15 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         body: Bytes,
     ) -> Result<Answer, Failure> {
         let condition = self.write_condition(cx, ty, self.expected(cx)?)?;
+        let view = self.view(cx, ty)?;
         let read = || {
-            let projection = self.projection(cx, ty)?;
-            let defaults = match self.policy.put.missing {
+            let projection = self.projection(cx, view.ty())?;
+            let mut defaults = match self.policy.put.missing {
                 PutMissing::Clear => self.rules.defaults(ty),
                 _ => Resource::new(),
             };
-            let mut resource = parsed(|| ty.ingest_with(&body, &defaults, &self.policy))?;
+            view.take(&mut defaults);
+            let mut resource = parsed(|| view.ty().ingest_with(&body, &defaults, &self.policy))?;
             if !self.service.change_password.supported && resource.get(PASSWORD).is_some() {
                 if !self.policy.password_ignore {
                     return Err(password_refused());
@@ -113,14 +120,14 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         let written = Written::from_resource(ty, &resource);
         let change = |before: &Stored| {
             condition.check(ty, before)?;
-            let after = ty.validate_replace(&before.resource, resource.clone(), &self.policy)?;
+            let after = view.replaced(&before.resource, resource.clone(), &self.policy)?;
             check_members(ty, &after)?;
             self.rules.check_replace(ty, &after)?;
             let changes = changes(ty, &before.resource, &after);
             Ok((after, changes))
         };
         let stored = self.update(cx, ty, id, Load::Full, change).await?;
-        Ok(self.show(cx, ty, stored, &projection, Some(&written), StatusCode::OK))
+        Ok(self.show(cx, &view, stored, &projection, Some(&written), StatusCode::OK))
     }
 
     /// PATCH (RFC 7644 §3.5.2).
@@ -132,13 +139,14 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         body: Bytes,
     ) -> Result<Answer, Failure> {
         let condition = self.write_condition(cx, ty, self.expected(cx)?)?;
+        let view = self.view(cx, ty)?;
         let read = || {
-            let projection = self.projection(cx, ty)?;
+            let projection = self.projection(cx, view.ty())?;
             let op = parsed(|| PatchOp::from_slice(&body, &self.policy))?;
             tracing::Span::current().record("scim.patch.ops", op.operations.len());
             self.rules.check_patch(ty, &op)?;
             let op = self.without_password(ty, op)?;
-            let delta = self.member_delta(ty, &op)?;
+            let delta = self.member_delta(view.ty(), &op)?;
             Ok((projection, op, delta))
         };
         let (projection, op, delta) = match read() {
@@ -171,7 +179,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
                 };
                 let change = |before: &Stored| {
                     condition.check(ty, before)?;
-                    let (after, changes) = ty.patched(&before.resource, &op, &self.policy)?;
+                    let (after, changes) = view.patched(&before.resource, &op, &self.policy)?;
                     if !changes.is_empty() {
                         check_members(ty, &after)?;
                         self.check_patched(ty, &after)?;
@@ -186,10 +194,10 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             || self.check_members_shown([stored.members()].into_iter()).is_ok();
         if answer == PatchAnswer::NoContent || !shows_all {
             let none = Projection::all();
-            let seen = self.represent(&cx.base, ty, stored, &none, None);
+            let seen = self.represent(&cx.base, &view, stored, &none, None);
             return Ok(Answer::empty(StatusCode::NO_CONTENT).etag(seen.version.as_deref()));
         }
-        Ok(self.show(cx, ty, stored, &projection, Some(&written), StatusCode::OK))
+        Ok(self.show(cx, &view, stored, &projection, Some(&written), StatusCode::OK))
     }
 
     /// DELETE (RFC 7644 §3.6).
@@ -207,14 +215,14 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     fn show(
         &self,
         cx: &Exchange<'_>,
-        ty: &ResourceType,
+        view: &View<'_>,
         stored: Stored,
         projection: &Projection,
         written: Option<&Written>,
         status: StatusCode,
     ) -> Answer {
         let id = ResourceId::from(stored.id());
-        let seen = self.represent(&cx.base, ty, stored, projection, written);
+        let seen = self.represent(&cx.base, view, stored, projection, written);
         Answer::json(status, &seen.resource)
             .id(id)
             .location(seen.location.as_deref())

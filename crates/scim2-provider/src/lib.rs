@@ -107,6 +107,7 @@ mod scripts;
 mod shape;
 pub mod store;
 pub mod text;
+mod view;
 mod watch;
 
 pub use auth::Authenticator;

@@ -23,6 +23,7 @@ use crate::respond::{Answer, Failure};
 use crate::shape::shape;
 use crate::store::{Load, Page, Position, Query, Store, StoreError, Stored};
 use crate::text::StoredText;
+use crate::view::View;
 use crate::watch::{parsed, watched};
 
 impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
@@ -55,8 +56,12 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         request: &SearchRequest,
         asked_in: AskedIn,
     ) -> Result<Answer, Failure> {
-        let projection = self.projection_of(ty, request)?;
+        let view = self.view(cx, ty)?;
+        let projection = self.projection_of(view.ty(), request)?;
         let filter = self.parse_filter(request)?;
+        if let Some(filter) = &filter {
+            view.check_filter(filter, &self.policy)?;
+        }
         let bound =
             filter.as_ref().map(|filter| self.bind(cx, ty, filter, &self.policy)).transpose()?;
         let span = tracing::Span::current();
@@ -66,7 +71,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         if let Some(bound) = bound.as_ref().filter(|_| asked_in == AskedIn::Url) {
             self.check_sensitive(ty, bound)?;
         }
-        let sort = self.sort(ty, request)?;
+        let sort = self.sort(&view, request)?;
         self.rules.check_query(ty, request, filter.as_ref())?;
         self.check_there(cx, ty, filter.as_ref()).await?;
 
@@ -95,7 +100,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             next.map(|position| self.cursors.issue(&position, &binding, count, now()))
         };
         let scope = &cx.principal.scope;
-        if self.shows_text(ty, &projection) {
+        if self.shows_text(&view, &projection) {
             let found = watched("query", ty, self.store.query_text(scope, ty, &query)).await?;
             self.check_members_shown(found.resources.iter().map(StoredText::members))?;
             // Everything but the results, which are text already.
@@ -111,7 +116,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         let resources = found
             .resources
             .into_iter()
-            .map(|stored| self.represent(&cx.base, ty, stored, &projection, None).resource)
+            .map(|stored| self.represent(&cx.base, &view, stored, &projection, None).resource)
             .collect();
         let list = self.listed(resources, found.total, start_index, cursor(found.next));
         Ok(Answer::json(StatusCode::OK, &list))
@@ -210,7 +215,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
 
     pub(crate) fn sort(
         &self,
-        ty: &ResourceType,
+        view: &View<'_>,
         request: &SearchRequest,
     ) -> Result<Option<SortKey>, Error> {
         let Some(sort_by) = &request.sort_by else { return Ok(None) };
@@ -224,7 +229,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         }
         let path = AttrPath::parse_with(sort_by, &self.policy.syntax)
             .map_err(|error| Error::invalid_value(format_args!("`sortBy`: {error}")))?;
-        ty.bind_sort(&path, request.sort_order.unwrap_or_default(), &self.policy).map(Some)
+        view.ty().bind_sort(&path, request.sort_order.unwrap_or_default(), &self.policy).map(Some)
     }
 
     /// How many results a page has at most (rulings Q02 and Q25).

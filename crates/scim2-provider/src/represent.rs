@@ -17,6 +17,7 @@ use crate::provider::ServiceProvider;
 use crate::respond::Answer;
 use crate::store::{Load, Store, Stored, has_groups, has_members};
 use crate::text::StoredText;
+use crate::view::View;
 
 /// What a client sees of a resource, and what the headers say of it.
 pub(crate) struct Represented {
@@ -31,11 +32,12 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     pub(crate) fn represent(
         &self,
         base: &Base,
-        ty: &ResourceType,
+        view: &View<'_>,
         stored: Stored,
         projection: &Projection,
         written: Option<&Written>,
     ) -> Represented {
+        let ty = view.ty();
         let mut meta = stored.meta(ty);
         let version = seen_version(&stored, self.versions_groups(ty));
         meta.insert("version".into(), version.as_str().into());
@@ -44,6 +46,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             meta.remove("version");
         }
         let mut resource = stored.resource;
+        view.take(&mut resource);
         resource.insert("meta", meta);
         add_references(base, &self.catalog, ty, resource.as_map_mut());
         self.rules.representation(ty, &mut resource);
@@ -58,8 +61,10 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
 
     /// Whether resources of this type leave as a store's text when they are shown like this:
     /// nothing is left out of them, and nobody else has a say.
-    pub(crate) fn shows_text(&self, ty: &ResourceType, projection: &Projection) -> bool {
+    pub(crate) fn shows_text(&self, view: &View<'_>, projection: &Projection) -> bool {
+        let ty = view.whole();
         projection.is_all()
+            && !view.is_partial()
             && self.service.etag.supported
             && !self.versions_groups(ty)
             && self.rules.shown() == Shown::AsTheyAre

@@ -14,7 +14,7 @@ use scim2_core::project::Projection;
 use scim2_core::search::SearchRequest;
 use scim2_core::sort::{SortKey, SortValue};
 use scim2_core::syntax::Filter;
-use scim2_core::{Error, Resource, ResourceType, ScimType};
+use scim2_core::{Error, Resource, ScimType};
 
 use crate::auth::{Action, Authenticator, Verb};
 use crate::config::{Offer, RootSearch};
@@ -24,6 +24,7 @@ use crate::query::AskedIn;
 use crate::respond::{Answer, Failure};
 use crate::route::Route;
 use crate::store::{Load, Page, Position, Query, QueryResult, Store, Stored};
+use crate::view::View;
 use crate::watch::{parsed, watched};
 
 /// The name of the endpoint that cursors are bound to.
@@ -31,7 +32,7 @@ const ENDPOINT: &str = "/";
 
 /// What is asked of one type.
 struct Part<'a> {
-    ty: &'a ResourceType,
+    view: View<'a>,
     /// Where it stands in the catalog.
     at: usize,
     /// What it means, and as text.
@@ -142,7 +143,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             .resources
             .into_iter()
             .map(|(part, stored)| {
-                self.represent(&cx.base, part.ty, stored, &part.projection, None).resource
+                self.represent(&cx.base, &part.view, stored, &part.projection, None).resource
             })
             .collect();
         let next = found
@@ -161,15 +162,11 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         filter: Option<&Filter>,
         asked_in: AskedIn,
     ) -> Result<Vec<Part<'_>>, Failure> {
-        let visible: Vec<(usize, &ResourceType)> = self
-            .catalog
-            .iter()
-            .enumerate()
-            .filter(|(_, ty)| {
-                let action = Action::new(ty, Verb::Query);
-                self.authenticator.authorize(cx.principal, &action)
-            })
-            .collect();
+        let queried = self.catalog.iter().enumerate().filter(|(_, ty)| {
+            self.authenticator.authorize(cx.principal, &Action::new(ty, Verb::Query))
+        });
+        let visible = queried.map(|(at, ty)| Ok((at, self.view(cx, ty)?)));
+        let visible = visible.collect::<Result<Vec<(usize, View<'_>)>, Error>>()?;
         if visible.is_empty() {
             return Err(Error::new(StatusCode::FORBIDDEN)
                 .detail("the client may not query resources of any type")
@@ -177,10 +174,13 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         }
         if let Some(filter) = filter {
             self.check_known(&visible, filter)?;
+            for (_, view) in &visible {
+                view.check_filter(filter, &self.policy)?;
+            }
         }
         let mut policy = self.policy.clone();
         policy.filter.unknown_attribute = UnknownFilterAttribute::NoMatch;
-        let sorts: Vec<_> = visible.iter().map(|(_, ty)| self.sort(ty, request)).collect();
+        let sorts: Vec<_> = visible.iter().map(|(_, view)| self.sort(view, request)).collect();
         if sorts.iter().all(Result::is_err)
             && let Some(Err(error)) = sorts.first()
         {
@@ -189,25 +189,26 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         visible
             .into_iter()
             .zip(sorts)
-            .map(|((at, ty), sort)| {
+            .map(|((at, view), sort)| {
+                let ty = view.whole();
                 let bound = filter.map(|filter| self.bind(cx, ty, filter, &policy)).transpose()?;
                 if let Some(bound) = bound.as_ref().filter(|_| asked_in == AskedIn::Url) {
                     self.check_sensitive(ty, bound)?;
                 }
                 self.rules.check_query(ty, request, filter)?;
-                let projection = self.projection_of(ty, request)?;
+                let projection = self.projection_of(view.ty(), request)?;
                 let load = self.load_for(ty, &projection);
                 let sort = sort.ok().flatten();
                 let filter = filter.cloned().zip(bound);
                 let filter = self.within_visible(cx, ty, filter, &policy)?;
-                Ok(Part { ty, at, filter, sort, projection, load, total: 0 })
+                Ok(Part { view, at, filter, sort, projection, load, total: 0 })
             })
             .collect()
     }
 
     /// An attribute that a type lacks has no value there, but one that no type has is a mistake
     /// (RFC 7644 §3.4.2.1, ruling F10).
-    fn check_known(&self, types: &[(usize, &ResourceType)], filter: &Filter) -> Result<(), Error> {
+    fn check_known(&self, types: &[(usize, View<'_>)], filter: &Filter) -> Result<(), Error> {
         if self.policy.filter.unknown_attribute == UnknownFilterAttribute::NoMatch {
             return Ok(());
         }
@@ -221,7 +222,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             };
             // None as soon as one type knows it.
             let failures: Option<Vec<Error>> =
-                types.iter().map(|(_, ty)| ty.bind(&asked, &self.policy).err()).collect();
+                types.iter().map(|(_, view)| view.ty().bind(&asked, &self.policy).err()).collect();
             if let Some(error) = failures.into_iter().flatten().next() {
                 return Err(error);
             }
@@ -238,8 +239,8 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         let mut query = Query::page(page).with_load(part.load);
         query.filter = part.filter.as_ref().map(|(_, bound)| bound.clone());
         query.sort.clone_from(&part.sort);
-        Ok(watched("query", part.ty, self.store.query(&cx.principal.scope, part.ty, &query))
-            .await?)
+        let ty = part.view.whole();
+        Ok(watched("query", ty, self.store.query(&cx.principal.scope, ty, &query)).await?)
     }
 
     /// The results of one type after the other.
@@ -288,7 +289,10 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         for part in parts.iter().filter(|part| part.total > 0) {
             let page = Page::first(wanted.min(part.total));
             for stored in self.ask_one(cx, part, page).await?.resources {
-                let key = part.sort.as_ref().and_then(|sort| sort.key(&stored.document(part.ty)));
+                let key = part
+                    .sort
+                    .as_ref()
+                    .and_then(|sort| sort.key(&stored.document(part.view.whole())));
                 all.push((key, (part, stored)));
             }
         }

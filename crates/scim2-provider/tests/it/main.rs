@@ -27,6 +27,7 @@ mod events;
 mod guards;
 mod handler;
 mod handler_law;
+mod hidden;
 mod hooks;
 mod hostile;
 mod http;
