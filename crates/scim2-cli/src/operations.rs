@@ -11,7 +11,7 @@ use axum::routing::get;
 use clap::{Args, ValueEnum};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use scim2_axum::{Mount, ServeConfig};
-use scim2_provider::{ProviderConfig, RateLimit};
+use scim2_provider::{ProviderConfig, RateLimit, RemovalLimit};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
@@ -31,6 +31,10 @@ pub(crate) struct Operations {
     /// How many requests a second the client may send; more are 429. Unlimited if not set.
     #[arg(long, value_name = "N")]
     client_rate: Option<NonZeroU32>,
+    /// How many users and groups the client may delete or deactivate within an hour; more are 403.
+    /// Unlimited if not set.
+    #[arg(long, value_name = "N")]
+    removals_per_hour: Option<u32>,
     /// How long a request may take, in seconds; longer is 504.
     #[arg(long, value_name = "SECONDS", default_value_t = Operations::default().request_timeout, value_parser = at_least_one::<u64>)]
     request_timeout: u64,
@@ -66,6 +70,8 @@ enum LogFormat {
     Json,
 }
 
+const HOUR: Duration = Duration::from_secs(3600);
+
 /// The upper bounds of the buckets of times, in seconds.
 const SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 /// The upper bounds of the buckets of sizes, in bytes.
@@ -79,6 +85,7 @@ impl Default for Operations {
             max_connections: server.max_connections,
             max_concurrent: ProviderConfig::MAX_CONCURRENT,
             client_rate: None,
+            removals_per_hour: None,
             request_timeout: Mount::REQUEST_TIMEOUT.as_secs(),
             grace: server.grace.as_secs(),
             log_format: LogFormat::Text,
@@ -103,6 +110,7 @@ impl Operations {
         config.max_body = self.max_body;
         config.max_concurrent = self.max_concurrent;
         config.client_rate = self.client_rate.map(RateLimit::per_second);
+        config.removals = self.removals_per_hour.map(|max| RemovalLimit::new(max, HOUR));
         config
     }
 

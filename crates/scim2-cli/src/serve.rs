@@ -13,7 +13,7 @@ use scim2_core::secret::Secret;
 use scim2_core::{Catalog, Policy};
 use scim2_provider::auth::{BearerToken, BearerTokens, generate_token};
 use scim2_provider::{
-    BaseUrl, DynStore, Forwarded, Offer, RootSearch, Scheme, Scope, ServiceProvider, Store,
+    BaseUrl, DynStore, Forwarded, Me, Offer, RootSearch, Scheme, Scope, ServiceProvider, Store,
     TenantId,
 };
 use scim2_sql::{PostgresStore, SqliteStore};
@@ -62,6 +62,17 @@ pub(crate) struct Serve {
     /// The bearer token that clients must send. Without it one is made and printed.
     #[arg(long, value_name = "TOKEN", env = "SCIM_TOKEN", hide_env_values = true)]
     token: Option<Token>,
+    /// What `/Me` answers: 501, a redirect to the user that `--me-user` names, or that user.
+    #[arg(
+        long,
+        value_enum,
+        default_value = "off",
+        requires_ifs = [("redirect", "me_user"), ("direct", "me_user")]
+    )]
+    me: MeMode,
+    /// The `id` of the user who holds the token.
+    #[arg(long, value_name = "ID")]
+    me_user: Option<String>,
     #[command(flatten)]
     operations: Operations,
 }
@@ -109,6 +120,27 @@ pub(crate) enum Profile {
     Aws,
 }
 
+/// What `/Me` answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum MeMode {
+    /// 501.
+    Off,
+    /// 308, and where the user is.
+    Redirect,
+    /// What the user's own resource answers.
+    Direct,
+}
+
+impl From<MeMode> for Me {
+    fn from(mode: MeMode) -> Self {
+        match mode {
+            MeMode::Off => Self::Off,
+            MeMode::Redirect => Self::Redirect,
+            MeMode::Direct => Self::Direct,
+        }
+    }
+}
+
 /// What a profile stands for.
 pub(crate) struct Offered {
     pub(crate) catalog: Catalog,
@@ -118,6 +150,9 @@ pub(crate) struct Offered {
     change_password: Offer,
     /// Queries over all resource types, which AWS does not have.
     root_search: Option<RootSearch>,
+    me: Me,
+    /// The `id` of the user who holds the token.
+    me_user: Option<String>,
 }
 
 impl From<Profile> for Offered {
@@ -137,6 +172,8 @@ impl From<Profile> for Offered {
                 rules: Arc::new(scim2_vendor::aws::Rules::default()),
                 change_password: Offer::No,
                 root_search: None,
+                me: Me::Off,
+                me_user: None,
             },
         }
     }
@@ -151,6 +188,8 @@ impl Offered {
             rules: Arc::new(NoRules),
             change_password: Offer::Yes,
             root_search: Some(of_everything()),
+            me: Me::Off,
+            me_user: None,
         }
     }
 }
@@ -173,7 +212,9 @@ impl Serve {
             Some(token) => (token.clone(), false),
             None => (generate_token().map_err(|error| Failure::because("token", &error))?, true),
         };
-        let offered = self.types.offered()?;
+        let mut offered = self.types.offered()?;
+        offered.me = self.me.into();
+        offered.me_user.clone_from(&self.me_user);
         let store = match (&self.database_url, &self.data) {
             (Some(url), _) => {
                 let store = PostgresStore::connect(url.expose()).await;
@@ -264,11 +305,15 @@ impl Endpoint {
         };
 
         let tenant = TenantId::new(TENANT).map_err(|error| Failure::because("tenant", &error))?;
-        let client = BearerToken::new("client", token, Scope::tenant(tenant))
+        let mut client = BearerToken::new("client", token, Scope::tenant(tenant))
             .map_err(|error| Failure::because("token", &error))?;
+        if let Some(id) = offered.me_user {
+            client = client.subject("User", id);
+        }
         let mut config = operations.provider();
         config.change_password = offered.change_password;
         config.root_search = offered.root_search;
+        config.me = offered.me;
         config.cursor_key = Some(cursor_key(token));
         let provider = ServiceProvider::builder(store)
             .base_url(base)

@@ -158,6 +158,42 @@ fn limits_are_set_on_the_command_line() {
     );
 }
 
+#[test]
+fn h06_me_answers_in_the_mode_that_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), "strict");
+    let (_, created) = server.call("POST", "/Users", BARBARA);
+    let created: serde_json::Value = serde_json::from_str(&created).unwrap();
+    let id = created["id"].as_str().unwrap();
+    assert_eq!(server.call("GET", "/Me", "").0, "HTTP/1.1 501 Not Implemented");
+    drop(server);
+    let server = Server::with(folder.path(), &["--me", "redirect", "--me-user", id]);
+    assert_eq!(server.call("GET", "/Me", "").0, "HTTP/1.1 308 Permanent Redirect");
+    drop(server);
+    let server = Server::with(folder.path(), &["--me", "direct", "--me-user", id]);
+    let (status, me) = server.call("GET", "/Me", "");
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    let me: serde_json::Value = serde_json::from_str(&me).unwrap();
+    assert_eq!((&me["id"], &me["userName"]), (&created["id"], &created["userName"]));
+    // A mode without a user means nothing.
+    let mut command = command();
+    command.args(["serve", "--data"]).arg(folder.path()).args(["--me", "direct"]);
+    let output = command.output().unwrap();
+    assert!(String::from_utf8(output.stderr).unwrap().contains("--me-user"));
+}
+
+#[test]
+fn sec_24_removals_are_held_beyond_what_the_command_line_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::with(folder.path(), &["--removals-per-hour", "1"]);
+    let statuses = ["a", "b"].map(|name| {
+        let (_, created) = server.call("POST", "/Users", &BARBARA.replace("bjensen", name));
+        let created: serde_json::Value = serde_json::from_str(&created).unwrap();
+        server.call("DELETE", &format!("/Users/{}", created["id"].as_str().unwrap()), "").0
+    });
+    assert_eq!(statuses, ["HTTP/1.1 204 No Content", "HTTP/1.1 403 Forbidden"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn it_ends_in_order_when_it_is_asked_to() {
