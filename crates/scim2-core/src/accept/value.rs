@@ -176,6 +176,10 @@ impl ValueSeed<'_> {
         if attribute.name == "userName" && is("userName", None) && text.chars().any(is_invisible) {
             return self.malformed("text without control and invisible characters");
         }
+        if attribute.name == "password" && is("password", None) && text.is_empty() {
+            // RFC 8265 §4.1: who could sign in with it?
+            return self.malformed("text that is not empty");
+        }
         if policy.country_strict && is("addresses", Some("country")) && !is_country(&text) {
             return self.malformed("a country code of two letters, such as `US`");
         }

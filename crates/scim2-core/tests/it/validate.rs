@@ -348,6 +348,14 @@ fn w25_post_takes_an_initial_password() {
 }
 
 #[test]
+fn sec_12_a_password_is_not_empty() {
+    let body = user(json!({"password": ""}));
+    let message = "`password` must be text that is not empty";
+    refused(create(&body), ScimType::InvalidValue, message);
+    refused(replace(user(json!({})), &body), ScimType::InvalidValue, message);
+}
+
+#[test]
 fn w26_active_has_no_default() {
     assert_eq!(create(&user(json!({}))).unwrap(), user(json!({})));
 }
