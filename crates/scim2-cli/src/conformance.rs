@@ -3,8 +3,11 @@
 use std::io::Write;
 use std::str::FromStr;
 
+use bytes::Bytes;
 use clap::{Args, ValueEnum};
-use scim2_client::Addresses;
+use http::header::AUTHORIZATION;
+use http::{Request, StatusCode};
+use scim2_client::{Addresses, Transport as _};
 use scim2_conformance::{Group, Options, Report, checks, run};
 use scim2_core::secret::Secret;
 use scim2_reqwest::ReqwestTransport;
@@ -85,7 +88,35 @@ async fn check(options: &Options) -> Result<Report, Failure> {
         .addresses(Addresses::Any)
         .build()
         .map_err(|error| Failure::because("transport", &error))?;
+    reach(&transport, options).await?;
     Ok(run(&transport, options).await)
+}
+
+/// Asks one thing, so that a wrong URL or token is told once and not by every check.
+async fn reach(transport: &ReqwestTransport, options: &Options) -> Result<(), Failure> {
+    let url = format!("{}/ServiceProviderConfig", options.base.as_str().trim_end_matches('/'));
+    let mut request = Request::get(&url);
+    if let Some(token) = &options.bearer {
+        request = request.header(AUTHORIZATION, format!("Bearer {}", token.expose()));
+    }
+    let request =
+        request.body(Bytes::new()).map_err(|error| Failure::because("the request", &error))?;
+    let answer = transport
+        .send(request)
+        .await
+        .map_err(|error| Failure::because(format_args!("`{url}` does not answer"), &error))?;
+    match answer.status() {
+        StatusCode::UNAUTHORIZED => Err(Failure::Because(format!(
+            "`{url}` was answered 401: {}",
+            if options.bearer.is_some() {
+                "the endpoint does not accept the token"
+            } else {
+                "the endpoint wants a token (--token, or SCIM_TOKEN)"
+            }
+        ))),
+        // Whatever else is wrong is for the checks to tell.
+        _ => Ok(()),
+    }
 }
 
 fn list(out: &mut dyn Write) -> Result<(), Failure> {

@@ -36,6 +36,21 @@ fn a_failure_is_told_and_the_command_fails() {
 }
 
 #[test]
+fn a_wrong_url_or_token_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), "strict");
+    let url = format!("http://{}/scim/v2", server.address);
+    let ran = scim(&["conformance", &url, "--token", "wr0ng"]);
+    assert!(!ran.success && ran.out.is_empty(), "{}", ran.out);
+    assert!(ran.err.contains("the endpoint does not accept the token"), "{}", ran.err);
+    assert!(!ran.err.contains("wr0ng"), "{}", ran.err);
+    drop(server);
+    let ran = scim(&["conformance", &url, "--token", "s3cret"]);
+    assert!(!ran.success && ran.out.is_empty(), "{}", ran.out);
+    assert!(ran.err.contains("does not answer"), "{}", ran.err);
+}
+
+#[test]
 fn the_checks_are_listed_without_an_endpoint() {
     let ran = scim(&["conformance", "--list"]);
     assert!(ran.success);
