@@ -93,15 +93,18 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         Ok(Condition { visible, with_groups, ..Condition::none() })
     }
 
-    /// The condition of a write with these versions in `If-Match`.
+    /// The condition of a write.
     pub(crate) fn write_condition(
         &self,
         cx: &Exchange<'_>,
         ty: &ResourceType,
-        if_match: Option<EntityTags>,
     ) -> Result<Condition, Error> {
         let read = self.read_condition(cx, ty)?;
-        Ok(Condition { if_match, if_none_match: cx.if_none_match.clone(), ..read })
+        Ok(Condition {
+            if_match: cx.if_match.clone(),
+            if_none_match: cx.if_none_match.clone(),
+            ..read
+        })
     }
 
     /// What the client may see of a type, as it was said and as it is meant.

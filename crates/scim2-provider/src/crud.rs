@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use scim2_core::catalog::Resolved;
 use scim2_core::change::MemberDelta;
-use scim2_core::etag::{EntityTags, Version};
+use scim2_core::etag::Version;
 use scim2_core::patch_op::PatchOp;
 use scim2_core::policy::PutMissing;
 use scim2_core::project::{Projection, Written};
@@ -95,7 +95,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         id: &ResourceId,
         body: Bytes,
     ) -> Result<Answer, Failure> {
-        let condition = self.write_condition(cx, ty, self.expected(cx)?)?;
+        let condition = self.condition_to_write(cx, ty, id).await?;
         let view = self.view(cx, ty)?;
         let read = || {
             let projection = self.projection(cx, view.ty())?;
@@ -138,7 +138,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         id: &ResourceId,
         body: Bytes,
     ) -> Result<Answer, Failure> {
-        let condition = self.write_condition(cx, ty, self.expected(cx)?)?;
+        let condition = self.condition_to_write(cx, ty, id).await?;
         let view = self.view(cx, ty)?;
         let read = || {
             let projection = self.projection(cx, view.ty())?;
@@ -207,7 +207,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         ty: &ResourceType,
         id: &ResourceId,
     ) -> Result<Answer, Failure> {
-        let condition = self.write_condition(cx, ty, self.expected(cx)?)?;
+        let condition = self.condition_to_write(cx, ty, id).await?;
         self.remove(cx, ty, id, &condition).await?;
         Ok(Answer::empty(StatusCode::NO_CONTENT))
     }
@@ -329,16 +329,22 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         Written::from_paths(ty, paths.iter().map(String::as_str), &self.policy)
     }
 
-    /// The versions that a write may change.
-    fn expected(&self, cx: &Exchange<'_>) -> Result<Option<EntityTags>, Error> {
-        if cx.if_match.is_none()
-            && self.config.if_match == IfMatch::Required
-            && self.service.etag.supported
-        {
-            return Err(Error::new(StatusCode::PRECONDITION_REQUIRED)
-                .detail("the request must name the version that it changes, in `If-Match`"));
+    /// What must hold of a resource before it is written: first of all that the client names a
+    /// version, where it must (ruling H09).
+    async fn condition_to_write(
+        &self,
+        cx: &Exchange<'_>,
+        ty: &ResourceType,
+        id: &ResourceId,
+    ) -> Result<Condition, Failure> {
+        let condition = self.write_condition(cx, ty)?;
+        let must_name = self.config.if_match == IfMatch::Required && self.service.etag.supported;
+        if must_name && cx.if_match.is_none() {
+            let error = Error::new(StatusCode::PRECONDITION_REQUIRED)
+                .detail("the request must name the version that it changes, in `If-Match`");
+            return Err(self.refused(cx, ty, id, &condition, error).await);
         }
-        Ok(cx.if_match.clone())
+        Ok(condition)
     }
 }
 

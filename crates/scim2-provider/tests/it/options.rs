@@ -1,10 +1,11 @@
 //! Options that rulings name and that no other module is about.
 
 use http::Request;
-use scim2_core::ResourceType;
 use scim2_core::rules::{EndpointRules, PatchAnswer};
+use scim2_core::schema::{Returned, Schema};
+use scim2_core::{Catalog, ResourceType};
 use scim2_provider::{
-    BaseUrl, BulkLimits, Cycles, Forwarded, Offer, References, Scheme, UnsupportedSort,
+    BaseUrl, BulkLimits, Cycles, Forwarded, IfMatch, Offer, References, Scheme, UnsupportedSort,
 };
 use serde_json::{Value, json};
 
@@ -269,4 +270,56 @@ fn b12_limits_are_printed_even_where_bulk_is_off() {
     assert_eq!(config(None), off);
     let on = json!({"supported": true, "maxOperations": 1000, "maxPayloadSize": 1_048_576});
     assert_eq!(config(Some(BulkLimits::default())), on);
+}
+
+#[test]
+fn h11_what_is_not_there_is_404_before_a_version_is_demanded() {
+    let server = Setup::config(|config| config.if_match = IfMatch::Required).server();
+    let path = format!("/Users/{}", server.user("a"));
+    let op = json!([{"op": "add", "path": "title", "value": "t"}]);
+    for (path, status) in [("/Users/nobody", 404), (&*path, 428)] {
+        server.put(path, user("a")).is(status);
+        server.patch(path, op.clone()).is(status);
+        server.patch(path, json!(1)).is(status);
+        server.delete(path).is(status);
+    }
+    let version = server.get(&path).version();
+    server.call("DELETE", &path, &[("if-match", &version)], b"").is(204);
+}
+
+/// The standard types, with another `groups` in users.
+fn with_groups(returned: Option<Returned>) -> Setup {
+    let mut schema = Schema::clone(ResourceType::user().schema());
+    match returned {
+        Some(returned) => {
+            let groups = schema.attributes.iter_mut().find(|a| a.name.as_str() == "groups");
+            groups.unwrap().returned = returned;
+        }
+        None => schema.attributes.retain(|attribute| attribute.name.as_str() != "groups"),
+    }
+    let mut catalog = Catalog::default();
+    catalog.register(ResourceType::new("User", "/Users", schema)).unwrap();
+    catalog.register(ResourceType::group()).unwrap();
+    Setup { catalog: Some(catalog), ..Setup::default() }
+}
+
+#[test]
+fn w30_the_schema_says_whether_groups_are_shown_on_request_or_not_at_all() {
+    let member = |server: &Server| {
+        let id = server.user("a");
+        server.group("g", &[&id]);
+        format!("/Users/{id}")
+    };
+    let on_request = with_groups(Some(Returned::Request)).server();
+    let path = member(&on_request);
+    for path in [&*path, "/Users"] {
+        assert!(!on_request.get(path).is(200).body.to_string().contains("groups"));
+        let asked = on_request.get(&format!("{path}?attributes=groups")).is(200);
+        assert!(asked.body.to_string().contains("\"display\":\"g\""), "{}", asked.body);
+    }
+    on_request.filter("/Users", "groups.display eq \"g\"").is(200);
+    let off = with_groups(None).server();
+    let path = member(&off);
+    assert!(!off.get(&path).is(200).body.to_string().contains("groups"));
+    off.filter("/Users", "groups.display eq \"g\"").fails(400, "invalidFilter");
 }
