@@ -56,3 +56,8 @@ pub use health::{READY_TIMEOUT, health};
 pub use json::{Scim, ScimError};
 pub use router::{Mount, mount, refuse_other_versions, router, versioned};
 pub use serve::{ServeConfig, serve, serve_with};
+
+/// The README's example, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

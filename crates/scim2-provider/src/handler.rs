@@ -135,6 +135,12 @@ use crate::store::{Load, Page, Position, Query, StoreError};
 ///   nothing; what [hooks](crate::events::ChangeHook) are asked about that is what the user's
 ///   `groups` say.
 ///
+/// - **Pages.** Those by `startIndex` count results that may come and go between two pages, so that
+///   some are seen twice or not at all: RFC 7644 §3.4.2.4 allows it. Those by cursor must not, and a
+///   handler that makes cursors of such counts fails the check `query.cursor-while-changing` of
+///   `scim conformance`: it goes on after the last result instead ([`Page::Cursor`],
+///   [`SortedPosition`](crate::store::SortedPosition)), or hands over [`Found::Candidates`].
+///
 /// Implementors write plain `async fn`.
 ///
 /// [`User`]: scim2_core::User

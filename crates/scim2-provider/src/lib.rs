@@ -128,3 +128,8 @@ pub use provider::{BuildError, ServiceProvider, ServiceProviderBuilder, too_larg
 pub use removals::RemovalLimit;
 pub use scope::{ProvisioningDomain, Scope, TenantId};
 pub use store::Store;
+
+/// The README's example, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

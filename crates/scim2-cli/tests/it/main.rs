@@ -11,6 +11,8 @@ mod filter;
 #[cfg(test)]
 mod patch;
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod serve;
 #[cfg(test)]
 mod servers;
