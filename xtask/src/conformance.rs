@@ -1,41 +1,70 @@
-//! `cargo xtask conformance`: the test suites of others, against `scim serve`.
+//! `cargo xtask conformance`: the test suites of others, and `scim conformance`, against
+//! `scim serve` over a folder and over a database.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::postgres::Database;
 use crate::{run, step};
 
 /// The version of newman, Postman's runner on the command line.
 const NEWMAN: &str = "newman@6.2.2";
 const TOKEN: &str = "conformance";
 
-/// The suites: a name, and the profile of the endpoint that it is for.
-const SUITES: [(&str, &str); 3] =
-    [("scim2-tester", "strict"), ("scim-sanity", "strict"), ("postman", "entra")];
+/// What is tried: the name of a suite, and how the endpoint is started that it is for. `scim`
+/// stands for the groups of our own checks that are named with it.
+const TRIALS: [(&str, &[&str]); 6] = [
+    ("scim rfc,okta", &["--profile", "strict"]),
+    ("scim entra", &["--profile", "entra"]),
+    ("scim2-tester", &["--profile", "strict"]),
+    ("scim2-tester --with-test-resource", &["--with-test-resource"]),
+    ("scim-sanity", &["--profile", "strict"]),
+    ("postman", &["--profile", "entra"]),
+];
 
-/// Installs the suites under `target/`, runs each against an endpoint of its own, and compares what
+/// Installs the suites under `target/`, runs each against endpoints of its own, and compares what
 /// fails with `xtask/conformance/expectations.txt`.
 pub(crate) fn conformance(root: &Path) -> Result<(), String> {
     let tools = Tools::install(root)?;
     run(root, &["build", "--quiet", "--package", "scim2-cli"])?;
     let expected = Expectations::read(&tools.scripts.join("expectations.txt"))?;
+    let database = Database::find();
     let mut problems = Vec::new();
-    for (suite, profile) in SUITES {
-        let endpoint = Endpoint::start(root, &tools.folder, suite, profile)?;
-        let results = tools.run(suite, &endpoint.url)?;
-        let count = |outcome| results.iter().filter(|result| result.outcome == outcome).count();
-        let (passed, failed) = (count(Outcome::Pass), count(Outcome::Fail));
-        if passed == 0 {
-            return Err(format!("{suite}: nothing passed"));
+    for (number, (suite, options)) in TRIALS.into_iter().enumerate() {
+        let folder = tools.folder.join("data").join(number.to_string());
+        let mut places = vec![Place::folder(folder)?];
+        if let Ok(database) = &database {
+            places.push(Place::Database(database.schema(&format!("conformance_{number}"))?));
         }
-        eprintln!(
-            "{suite}: {passed} of {} passed, {failed} failed, {} skipped",
-            passed + failed,
-            count(Outcome::Skip)
-        );
-        problems.extend(expected.compare(suite, &results));
+        for place in places {
+            let endpoint = Endpoint::start(root, &place, options)?;
+            let name = format!("{suite} over {}", place.name());
+            if let Some(groups) = suite.strip_prefix("scim ") {
+                let mut own = Command::new(program(root));
+                own.args(["conformance", &endpoint.url, "--group", groups]);
+                if let Err(reason) = step(own.env("SCIM_TOKEN", TOKEN)) {
+                    problems.push(format!("{name}: {reason}"));
+                }
+                continue;
+            }
+            let results = tools.run(suite, &endpoint.url)?;
+            let count = |outcome| results.iter().filter(|result| result.outcome == outcome).count();
+            let (passed, failed) = (count(Outcome::Pass), count(Outcome::Fail));
+            if passed == 0 {
+                return Err(format!("{name}: nothing passed"));
+            }
+            eprintln!(
+                "{name}: {passed} of {} passed, {failed} failed, {} skipped",
+                passed + failed,
+                count(Outcome::Skip)
+            );
+            problems.extend(expected.compare(suite, &results));
+        }
+    }
+    if let Err(reason) = database {
+        eprintln!("SKIPPED: everything over PostgreSQL: {reason}");
     }
     if problems.is_empty() {
         eprintln!("every failure is an expected one");
@@ -207,21 +236,51 @@ impl Tools {
     }
 }
 
-/// `scim serve` on a free port, with its data in a folder of its own; it ends with this value.
+/// Where an endpoint has its data.
+enum Place {
+    Folder(PathBuf),
+    /// The URL of a database.
+    Database(String),
+}
+
+impl Place {
+    /// A folder in which there is nothing yet.
+    fn folder(folder: PathBuf) -> Result<Self, String> {
+        if folder.exists() {
+            fs::remove_dir_all(&folder)
+                .map_err(|error| format!("{}: {error}", folder.display()))?;
+        }
+        Ok(Self::Folder(folder))
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Folder(_) => "a folder",
+            Self::Database(_) => "PostgreSQL",
+        }
+    }
+}
+
+/// The command that is tried.
+fn program(root: &Path) -> PathBuf {
+    root.join("target/debug/scim")
+}
+
+/// `scim serve` on a free port; it ends with this value.
 struct Endpoint {
     child: Child,
     url: String,
 }
 
 impl Endpoint {
-    fn start(root: &Path, folder: &Path, suite: &str, profile: &str) -> Result<Self, String> {
-        let data = folder.join("data").join(suite);
-        if data.exists() {
-            fs::remove_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))?;
-        }
-        let mut child = Command::new(root.join("target/debug/scim"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--profile", profile, "--data"])
-            .arg(&data)
+    fn start(root: &Path, place: &Place, options: &[&str]) -> Result<Self, String> {
+        let mut command = Command::new(program(root));
+        command.args(["serve", "--listen", "127.0.0.1:0"]).args(options);
+        match place {
+            Place::Folder(folder) => command.arg("--data").arg(folder),
+            Place::Database(url) => command.env("SCIM_DATABASE_URL", url),
+        };
+        let mut child = command
             .env("SCIM_TOKEN", TOKEN)
             .env("RUST_LOG", "error")
             .stdout(Stdio::piped())

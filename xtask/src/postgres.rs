@@ -40,6 +40,20 @@ impl Database {
     }
 }
 
+impl Database {
+    /// The URL of a schema in which there is nothing yet.
+    pub(crate) fn schema(&self, name: &str) -> Result<String, String> {
+        let installed = programs().map(|folder| folder.join("psql"));
+        let program = installed.filter(|program| program.is_file());
+        let mut psql = Command::new(program.unwrap_or_else(|| PathBuf::from("psql")));
+        psql.args(["--quiet", "--no-psqlrc", "-v", "ON_ERROR_STOP=1", self.url(), "-c"]);
+        psql.env("PGOPTIONS", "-cclient_min_messages=warning");
+        run(psql.arg(format!("DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}")))?;
+        let mark = if self.url().contains('?') { '&' } else { '?' };
+        Ok(format!("{}{mark}options=-csearch_path%3D{name}", self.url()))
+    }
+}
+
 impl Cluster {
     /// A new one with these settings, by the programs that are installed, or that it installs.
     pub(crate) fn start(settings: &[&str]) -> Result<Self, String> {
