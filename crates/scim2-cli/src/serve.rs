@@ -39,7 +39,8 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "DIR", required_unless_present = "database_url")]
     data: Option<PathBuf>,
     /// The PostgreSQL database that holds the data instead: `postgres://user@host/name`. Any
-    /// number of endpoints may share it. The connection is made without TLS.
+    /// number of endpoints may share it. The connection is made without TLS: over loopback, a
+    /// socket, or a network that is trusted. A URL with `sslmode=require` is refused.
     #[arg(
         long,
         value_name = "URL",

@@ -1,5 +1,6 @@
 //! Whether what a store keeps of a resource agrees with itself.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -106,7 +107,14 @@ pub(crate) struct Whole {
 
 impl Whole {
     /// Notes where the parts disagree with the document.
-    pub(crate) fn check(&self, catalog: &Catalog, found: &mut Integrity) {
+    ///
+    /// `kept` says what the tables keep of a key.
+    pub(crate) fn check(
+        &self,
+        catalog: &Catalog,
+        kept: fn(&str) -> Cow<'_, str>,
+        found: &mut Integrity,
+    ) {
         found.resources = found.resources.saturating_add(1);
         let Self { type_name, id, .. } = self;
         let mut problem = |what: &str| found.problem(format_args!("{type_name} {id}: {what}"));
@@ -150,15 +158,16 @@ impl Whole {
         }
         let place =
             |path: &str, key: &str| (self.tenant, self.rtype, path.to_owned(), key.to_owned());
-        let unique = content.unique.iter().map(|(path, key)| place(path, key));
+        let key = |path: &str, key: &str| place(path, &kept(key));
+        let unique = content.unique.iter().map(|(path, value)| key(path, value));
         if self.unique != unique.collect() {
             problem("its unique keys are not those of its document");
         }
         let common = content.external_id.iter();
         let external_ids = self.external_ids.iter().chain(common);
         let external_ids =
-            external_ids.map(|value| place("externalId", &comparison_key(true, value)));
-        let indexed = content.indexed.iter().map(|(path, key)| place(path, key));
+            external_ids.map(|value| key("externalId", &comparison_key(true, value)));
+        let indexed = content.indexed.iter().map(|(path, value)| key(path, value));
         if self.indexed != indexed.chain(external_ids).collect() {
             problem("its indexed keys are not those of its document");
         }

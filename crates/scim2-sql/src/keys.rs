@@ -77,6 +77,22 @@ pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// How many bytes a key has at most in an index of PostgreSQL, which takes no more than 2,704.
+#[cfg(feature = "postgres")]
+pub(crate) const MAX_INDEXED: usize = 1024;
+
+/// A key as an index of PostgreSQL keeps it: in the place of a long one its hash, which looks like
+/// no other key, for what [`escape`] gives never has U+0001 twice in a row.
+#[cfg(feature = "postgres")]
+pub(crate) fn indexed(key: &str) -> Cow<'_, str> {
+    use sha2::{Digest as _, Sha256};
+    let escaped = escape(key);
+    if escaped.len() <= MAX_INDEXED {
+        return escaped;
+    }
+    Cow::Owned(format!("\u{1}\u{1}{}", STANDARD.encode(Sha256::digest(escaped.as_bytes()))))
+}
+
 /// What [`escape`] was given.
 #[cfg(feature = "postgres")]
 pub(crate) fn unescape(text: &str) -> Cow<'_, str> {

@@ -358,3 +358,111 @@ pub(crate) fn position_key(operand: &Operand, key: &SortValue) -> Option<Expr> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+    use scim2_core::Policy;
+    use scim2_core::syntax::Filter;
+    use scim2_provider::{ProvisioningDomain, TenantId};
+
+    use super::*;
+    use crate::candidates::Candidates;
+    use crate::lower;
+
+    /// A filter whose literals are still to be put in, each where a `{}` is.
+    fn shape() -> impl Strategy<Value = String> {
+        let attributes = [
+            "userName",
+            "title",
+            "id",
+            "externalId",
+            "emails",
+            "emails.value",
+            "groups.value",
+            "groups.display",
+            "members",
+            "meta.version",
+            "meta.resourceType",
+            "profileUrl",
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber",
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value",
+        ];
+        let operators = ["eq", "ne", "co", "sw", "ew"];
+        let term = (select(attributes.to_vec()), select(operators.to_vec()))
+            .prop_map(|(attribute, operator)| format!("{attribute} {operator} {{}}"));
+        let term = prop_oneof![
+            6 => term,
+            1 => Just("emails[value co {} and not (type eq {})]".to_owned()),
+        ];
+        term.prop_recursive(3, 8, 3, |inner| {
+            prop_oneof![
+                vec(inner.clone(), 2..4).prop_map(|terms| format!("({})", terms.join(" and "))),
+                vec(inner.clone(), 2..4).prop_map(|terms| format!("({})", terms.join(" or "))),
+                inner.prop_map(|term| format!("not ({term})")),
+            ]
+        })
+    }
+
+    /// Any text, and often such as databases know. Not an empty one: what is empty is not unique, so
+    /// that it is not looked for among what is.
+    fn literal() -> impl Strategy<Value = String> {
+        let known = ["'", "\"", "%", "_", "\\", "\0", "$1", "?1", "'; DROP TABLE scim_name; --"];
+        prop_oneof![
+            select(known.to_vec()).prop_map(str::to_owned),
+            any::<String>()
+                .prop_filter("has a key", |text| !comparison_key(false, text).is_empty()),
+            "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}",
+            "'{1,3}x{0,200}",
+        ]
+    }
+
+    /// The text of the statement that finds what a shape with these literals means; none where the
+    /// schema refuses it.
+    fn statement(
+        shape: &str,
+        literals: &[String],
+        dialect: Dialect,
+        scope: &Scope,
+    ) -> Option<String> {
+        let mut text = String::new();
+        let mut literals = literals.iter().cycle();
+        for (at, part) in shape.split("{}").enumerate() {
+            if at > 0 {
+                text.push_str(&serde_json::Value::from(literals.next()?.as_str()).to_string());
+            }
+            text.push_str(part);
+        }
+        let ty = &ResourceType::user();
+        let filter: Filter = text.parse().unwrap();
+        let filter = ty.bind(&filter, &Policy::strict()).ok()?;
+        let id = |id: &str| Parameter::Text(id.to_owned());
+        let own = Own { ty, scope, tenant: 1, rtype: 1, dialect, id, key: id };
+        let mut sql = Sql::new(dialect);
+        Candidates::of(ty, &filter).write(&own, &mut sql);
+        sql.push(" AND ");
+        lower::superset(&own, &filter, &mut sql);
+        Some(sql.text().to_owned())
+    }
+
+    proptest! {
+        #[test]
+        fn sec_16_a_statement_has_the_shape_of_its_filter_and_none_of_its_text(
+            shape in shape(),
+            some in vec(literal(), 1..6),
+            others in vec(literal(), 1..6),
+            domain in any::<bool>(),
+        ) {
+            let mut scope = Scope::tenant(TenantId::new("acme").unwrap());
+            if domain {
+                scope = scope.with_domain(ProvisioningDomain::new("entra").unwrap());
+            }
+            for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+                let text = statement(&shape, &some, dialect, &scope);
+                prop_assert_eq!(&text, &statement(&shape, &others, dialect, &scope), "{}", shape);
+            }
+        }
+    }
+}

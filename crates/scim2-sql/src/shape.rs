@@ -4,7 +4,7 @@ use scim2_core::catalog::common_attribute;
 use scim2_core::key::comparison_key;
 use scim2_core::schema::Uniqueness;
 use scim2_core::syntax::AttrPath;
-use scim2_core::{Policy, Resource, ResourceType};
+use scim2_core::{Error, Policy, Resource, ResourceType};
 use scim2_provider::store::{
     SecretValue, StoreError, has_groups, has_members, singular_references, take_secrets,
 };
@@ -71,7 +71,7 @@ impl Content {
                 members.extend(Member::of(element)?);
             }
         }
-        let references = references(ty, &mut document);
+        let references = references(ty, &mut document)?;
         let unique = ty.unique_keys(&document);
         let indexed = indexed(ty, &document);
         let external_id = document.text("externalId").map(str::to_owned);
@@ -89,6 +89,7 @@ impl Member {
     pub(crate) fn of(mut element: Map<String, Value>) -> Result<Option<Self>, StoreError> {
         element.remove("$ref");
         let Some(Value::String(value)) = element.remove("value") else { return Ok(None) };
+        short(&value, "a member")?;
         let element = if element.is_empty() {
             None
         } else {
@@ -116,7 +117,7 @@ pub(crate) fn container<'a>(
 }
 
 /// Takes out of references what is computed when they are read, and lists them.
-fn references(ty: &ResourceType, document: &mut Resource) -> Vec<Reference> {
+fn references(ty: &ResourceType, document: &mut Resource) -> Result<Vec<Reference>, StoreError> {
     let mut references = Vec::new();
     for (extension, attribute) in singular_references(ty) {
         let name = attribute.name.as_str();
@@ -129,6 +130,7 @@ fn references(ty: &ResourceType, document: &mut Resource) -> Vec<Reference> {
             reference.remove("displayName");
         }
         if let Some(Value::String(target)) = reference.get("value") {
+            short(target, name)?;
             let path = reference_path(extension, name);
             let required = attribute.required;
             references.push(Reference {
@@ -138,7 +140,22 @@ fn references(ty: &ResourceType, document: &mut Resource) -> Vec<Reference> {
             });
         }
     }
-    references
+    Ok(references)
+}
+
+/// How many bytes an identifier has at most that a resource names another one by.
+const MAX_REFERENCE: usize = 512;
+
+/// Refuses an identifier that is longer than any that a store makes, and than an index takes.
+fn short(id: &str, what: &str) -> Result<(), StoreError> {
+    if id.len() <= MAX_REFERENCE {
+        return Ok(());
+    }
+    let found = id.len();
+    let detail = format!(
+        "the `value` of {what} has {found} bytes; an `id` has no more than {MAX_REFERENCE}"
+    );
+    Err(StoreError::Refused(Error::invalid_value(detail)))
 }
 
 /// Takes a reference to a deleted resource out of a document and its search document, and its

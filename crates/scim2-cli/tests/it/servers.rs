@@ -7,6 +7,7 @@ use std::thread;
 use serde_json::{Value, json};
 
 use crate::serve::Server;
+use crate::support::command;
 
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
@@ -97,6 +98,18 @@ fn two_servers_lose_no_member_of_one_group_and_no_change_of_one_user() {
     let (_, user) = send(&servers[1], "GET", &user, &Value::Null);
     assert_eq!(user["emails"].as_array().unwrap().len(), count);
     assert_eq!(user["meta"]["version"], format!("W/\"{}\"", count + 1));
+}
+
+#[test]
+fn a_database_that_must_have_tls_is_refused() {
+    let Some(url) = database("a database with TLS") else { return };
+    let mut refused = command();
+    let refused = refused.args(["serve", "--listen", "127.0.0.1:0"]).env("SCIM_TOKEN", "s3cret");
+    let refused = refused.env("SCIM_DATABASE_URL", format!("{url}&sslmode=require")).output();
+    let refused = refused.unwrap();
+    assert!(!refused.status.success());
+    let message = String::from_utf8(refused.stderr).unwrap();
+    assert!(message.contains("TLS"), "{message}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use scim2_provider::store::StoreError;
 use super::error::Failure;
 use super::write::query;
 use crate::integrity::{DEPENDENTS, Integrity, Told, Whole, counted, orphans};
-use crate::keys::unescape;
+use crate::keys::{indexed, unescape};
 
 /// How many resources, or events, are looked at together.
 const BATCH: i64 = 500;
@@ -39,7 +39,7 @@ pub(crate) async fn check(
         let Some(end) = batch.last() else { break };
         last = end.pk;
         for whole in &batch {
-            whole.check(catalog, &mut found);
+            whole.check(catalog, indexed, &mut found);
         }
     }
     found.members = counted(count(transaction, "SELECT count(*) FROM scim_member").await?)?;
@@ -111,14 +111,17 @@ async fn resources(transaction: &Transaction<'_>, after: i64) -> Result<Vec<Whol
     ] {
         for row in query(transaction, sql, &[&pks]).await? {
             let Some(whole) = places.get_mut(&row.try_get(0)?) else { continue };
-            let key = unescape(row.try_get(4)?).into_owned();
-            let placed = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?, key);
+            let key: String = row.try_get(4)?;
+            let key = match part {
+                Part::References => unescape(&key).into_owned(),
+                Part::Unique | Part::Indexed => key,
+            };
             let keys = match part {
                 Part::Unique => &mut whole.unique,
                 Part::Indexed => &mut whole.indexed,
                 Part::References => &mut whole.references,
             };
-            keys.insert(placed);
+            keys.insert((row.try_get(1)?, row.try_get(2)?, row.try_get(3)?, key));
         }
     }
     let sql = "SELECT pk, value FROM scim_external WHERE pk = ANY($1)";

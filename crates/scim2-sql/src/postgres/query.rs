@@ -19,7 +19,7 @@ use super::error::Failure;
 use super::names::Names;
 use super::read::{COLUMNS, Kept, Reader, id_key};
 use crate::candidates::Candidates;
-use crate::keys::escape;
+use crate::keys::indexed;
 use crate::lower::{self, Extent, Operand};
 use crate::own::{Own, position_key};
 use crate::sql::{Dialect, Expr, Parameter, Sql};
@@ -77,7 +77,7 @@ fn own<'a, C>(reader: &Reader<'a, C>) -> Own<'a> {
         rtype: reader.rtype,
         dialect: Dialect::Postgres,
         id: |id| Parameter::Text(id_key(id)),
-        key: |key| Parameter::Text(escape(key).into_owned()),
+        key: |key| Parameter::Text(indexed(key).into_owned()),
     }
 }
 

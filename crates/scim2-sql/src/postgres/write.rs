@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use deadpool_postgres::{Client, GenericClient, Transaction};
 use scim2_core::change::MemberDelta;
 use scim2_core::etag::{EntityTags, Version};
+use scim2_core::key::comparison_key;
 use scim2_core::resource::ResourceId;
 use scim2_core::{Resource, ResourceType};
 use scim2_provider::Scope;
@@ -17,7 +18,7 @@ use tokio_postgres::types::ToSql;
 use super::error::{Failure, Postgres};
 use super::names::Names;
 use super::read::{Kept, Reader, id_key};
-use crate::keys::{escape, unescape};
+use crate::keys::{escape, indexed, unescape};
 use crate::search;
 use crate::secret::Hashed;
 use crate::shape::{Content, Member, clear_reference};
@@ -66,7 +67,7 @@ impl Numbers {
         &self,
         keys: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> Result<BTreeSet<(i64, String)>, StoreError> {
-        keys.map(|(path, key)| Ok((self.path(path)?, escape(key).into_owned()))).collect()
+        keys.map(|(path, key)| Ok((self.path(path)?, indexed(key).into_owned()))).collect()
     }
 
     fn unique(&self, content: &Content) -> Result<BTreeSet<(i64, String)>, StoreError> {
@@ -205,7 +206,7 @@ impl Writer<'_, '_> {
                     }
                 }
             };
-            numbered.insert((number, escape(key).into_owned()));
+            numbered.insert((number, indexed(key).into_owned()));
         }
         Ok(numbered)
     }
@@ -322,9 +323,9 @@ impl Writer<'_, '_> {
         let rows = self.query("SELECT value FROM scim_external WHERE pk = $1", &[&pk]).await?;
         for row in &rows {
             let value = unescape(row.try_get(0)?).into_owned();
-            wanted.insert((path, id_key(&value)));
+            wanted.insert((path, exact_key(&value)));
         }
-        wanted.extend(common.map(|value| (path, id_key(value))));
+        wanted.extend(common.map(|value| (path, exact_key(value))));
         let sql = "DELETE FROM scim_idx WHERE tenant = $1 AND rtype = $2 AND path = $3 AND pk = $4";
         let (tenant, rtype) = (self.numbers.tenant, self.numbers.rtype);
         self.execute(sql, &[&tenant, &rtype, &path, &pk]).await?;
@@ -589,6 +590,11 @@ pub(crate) async fn query(
 ) -> Result<Vec<Row>, Failure> {
     let statement = client.prepare_cached(sql).await?;
     Ok(client.query(&statement, values).await?)
+}
+
+/// The key of an attribute with `caseExact`.
+fn exact_key(value: &str) -> String {
+    indexed(&comparison_key(true, value)).into_owned()
 }
 
 fn columns<'k>(keys: impl Iterator<Item = &'k (i64, String)>) -> (Vec<i64>, Vec<&'k str>) {

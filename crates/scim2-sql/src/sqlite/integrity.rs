@@ -1,5 +1,6 @@
 //! A look at everything in the file.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use rusqlite::{Connection, params};
@@ -86,7 +87,7 @@ fn resources(
             texts(connection, "SELECT value FROM scim_external WHERE pk = ?1", whole.pk)?;
         let sql = "SELECT element FROM scim_member WHERE group_pk = ?1 AND element IS NOT NULL";
         whole.elements = texts(connection, sql, whole.pk)?;
-        whole.check(catalog, found);
+        whole.check(catalog, |key| Cow::Borrowed(key), found);
     }
     Ok(())
 }

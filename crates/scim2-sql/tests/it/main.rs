@@ -15,6 +15,8 @@ mod files;
 #[cfg(test)]
 mod groups;
 #[cfg(test)]
+mod injection;
+#[cfg(test)]
 mod integrity;
 #[cfg(test)]
 mod load;
