@@ -50,6 +50,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `sqlite` (on) | `SqliteStore` |
+//! | `metrics` | `scim.sqlite.writer.queue`, a gauge: how many changes wait for the thread that writes |
 //! | `postgres` | `PostgresStore`: the same tables and answers in PostgreSQL, for any number of service providers |
 //!
 //! # An application's own tables

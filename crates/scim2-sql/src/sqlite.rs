@@ -8,6 +8,7 @@ mod integrity;
 mod migrate;
 mod outbox;
 mod query;
+mod queue;
 mod read;
 mod store;
 mod threads;

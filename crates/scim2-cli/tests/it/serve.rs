@@ -137,6 +137,8 @@ fn health_and_metrics_stand_beside_the_endpoint() {
         r#"scim_server_operations{operation="create",resource_type="User",result="ok"} 1"#;
     assert!(shown.contains(created), "{shown}");
     assert!(shown.contains("http_server_request_duration_bucket"), "{shown}");
+    // What was to be written has been taken up.
+    assert!(shown.contains("scim_sqlite_writer_queue 0"), "{shown}");
     assert!(!shown.contains("bjensen"), "{shown}");
     // Neither shows below the base, nor the metrics where clients are.
     assert_eq!(server.call("GET", "/readyz", "").0, "HTTP/1.1 404 Not Found");

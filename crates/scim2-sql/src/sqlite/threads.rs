@@ -12,6 +12,7 @@ use scim2_provider::store::StoreError;
 use tokio::sync::oneshot;
 
 use super::error::{RETRY_AFTER, store_error};
+use super::queue::Queued;
 use crate::id::Generator;
 
 /// How many changes one transaction takes at most.
@@ -129,7 +130,9 @@ impl Threads {
         work: impl FnOnce(&mut Writing<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (sender, receiver) = oneshot::channel();
+        let queued = Queued::enter();
         let job: WriteJob = Box::new(move |writing| {
+            drop(queued);
             let result = match writing {
                 Ok(writing) => work(writing),
                 Err(error) => Err(unavailable(error.to_string())),
