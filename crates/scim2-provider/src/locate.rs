@@ -1,7 +1,8 @@
 //! Filters that compare locations.
 //!
 //! Stores know ids, not where the service provider is. What a filter says of `$ref` is therefore
-//! said of `value` instead, and only `eq`, `ne` and `pr` can be said of locations.
+//! said of `value` instead, what it says of `meta.location` names endpoint and id alone, and only
+//! `eq`, `ne` and `pr` can be said of locations.
 
 use percent_encoding::percent_decode_str;
 use scim2_core::syntax::{AttrName, AttrPath, CompareOp, CompareValue, Expr, Filter, FilterRef};
@@ -9,7 +10,7 @@ use scim2_core::{Catalog, Error};
 
 use crate::base::Base;
 
-/// The filter with ids in the place of `$ref`s; none if it has no `$ref`.
+/// The filter without absolute locations; none if it has none.
 ///
 /// # Errors
 /// `invalidFilter` when the filter looks at a location in another way than `eq`, `ne` and `pr`.
@@ -28,7 +29,7 @@ pub(crate) fn without_locations(
     }
     let rewrite = Rewrite { base, catalog };
     let filter = rewrite.filter(filter.as_ref(), None)?;
-    Ok(refs.then_some(filter))
+    Ok(Some(filter))
 }
 
 struct Rewrite<'a> {
@@ -58,35 +59,71 @@ impl Rewrite<'_> {
             Expr::Present(path) if is_ref(path) => Ok(Filter::present(value_of(path))),
             Expr::Compare { path, op, value } if is_ref(path) => {
                 check_op(path, op)?;
-                let value = match value {
-                    CompareValue::String(text) => {
-                        let id = self.id_of(text.as_str()).unwrap_or_default();
-                        CompareValue::from(id.as_str())
-                    }
-                    other => other.clone(),
-                };
+                let value = self.renamed(value, |_, id| id);
                 Ok(Filter::compare(value_of(path), op, value))
             }
-            Expr::Compare { path, op, .. } if is_meta_location(parent, path) => {
+            Expr::Compare { path, op, value } if is_meta_location(parent, path) => {
                 check_op(path, op)?;
-                Ok(filter.to_filter())
+                let value = self.renamed(value, |endpoint, id| format!("/{endpoint}/{id}"));
+                Ok(Filter::compare(path.clone(), op, value))
             }
             _ => Ok(filter.to_filter()),
         }
     }
 
-    /// The id that a reference names, if it is one to a resource of this service provider.
-    fn id_of(&self, reference: &str) -> Option<String> {
-        let path = match reference.contains("://") {
-            true => reference.strip_prefix(self.base.as_str())?,
-            false => reference,
-        };
+    /// The literal that a store compares with: made of endpoint and id, or empty text, which no
+    /// location is, for a reference that leads elsewhere.
+    fn renamed(&self, value: &CompareValue, name: impl Fn(&str, String) -> String) -> CompareValue {
+        match value {
+            CompareValue::String(text) => {
+                let named = self.named_by(text.as_str()).map(|(endpoint, id)| name(endpoint, id));
+                CompareValue::from(named.unwrap_or_default().as_str())
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// The endpoint and the id that a reference names, if it is one to a resource of this service
+    /// provider: absolute, from the root of its host, or relative to an endpoint; a version
+    /// segment does not count (ruling F23).
+    fn named_by<'r>(&self, reference: &'r str) -> Option<(&'r str, String)> {
+        let (own_root, own_path) = split_root(self.base.as_str());
+        let (root, path) = split_root(reference);
+        if root.is_some_and(|root| !own_root.is_some_and(|own| own.eq_ignore_ascii_case(root))) {
+            return None;
+        }
         let mut segments = path.trim_end_matches('/').rsplit('/');
         let (id, endpoint) = (segments.next()?, segments.next()?);
+        let mut before = segments.filter(|segment| counts(segment)).peekable();
+        let is_relative = root.is_none() && before.peek().is_none();
+        if !is_relative && !before.eq(own_path.rsplit('/').filter(|segment| counts(segment))) {
+            return None;
+        }
         let known = self.catalog.iter().any(|ty| ty.endpoint().trim_start_matches('/') == endpoint);
         let id = percent_decode_str(id).decode_utf8().ok()?;
-        known.then(|| id.into_owned())
+        known.then(|| (endpoint, id.into_owned()))
     }
+}
+
+/// Scheme and authority, if it is absolute, and what comes after them.
+fn split_root(reference: &str) -> (Option<&str>, &str) {
+    let path_start = reference.find("://").and_then(|colon| {
+        let authority = reference.get(colon + 3..)?;
+        Some(colon + 3 + authority.find('/').unwrap_or(authority.len()))
+    });
+    match path_start.and_then(|at| reference.split_at_checked(at)) {
+        Some((root, path)) => (Some(root), path),
+        None => (None, reference),
+    }
+}
+
+/// Whether a segment before the endpoint tells places apart: versions such as `v2` do not.
+fn counts(segment: &str) -> bool {
+    let is_version = segment.strip_prefix('v').is_some_and(|version| {
+        version.starts_with(|c: char| c.is_ascii_digit())
+            && version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+    });
+    !matches!(segment, "" | "." | "..") && !is_version
 }
 
 fn check_op(path: &AttrPath, op: CompareOp) -> Result<(), Error> {

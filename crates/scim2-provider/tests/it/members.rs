@@ -243,6 +243,22 @@ fn f06_f23_references_are_compared_as_locations() {
     check(format!(r#"members[$ref eq "{BASE}/Users/{b}"]"#), &[&two]);
     check(format!(r#"not (members.$ref eq "{BASE}/Users/{b}")"#), &[&one]);
     check(format!(r#"members.$ref eq "https://elsewhere/Users/{a}""#), &[]);
+    for elsewhere in ["https://elsewhere", &format!("{BASE}evil"), &format!("{BASE}/deeper"), "x/y"]
+    {
+        check(format!(r#"members.$ref eq "{elsewhere}/Users/{a}""#), &[]);
+        check(format!(r#"meta.location eq "{elsewhere}/Groups/{two}""#), &[]);
+        check(format!(r#"meta.location ne "{elsewhere}/Groups/{two}""#), &[&one, &two]);
+        check(format!(r#"meta[location eq "{elsewhere}/Groups/{two}"]"#), &[]);
+    }
+    for same in [BASE.to_uppercase().replace("/SCIM/V2", "/scim/v2"), BASE.replace("v2", "v1")] {
+        check(format!(r#"members.$ref eq "{same}/Users/{a}""#), &[&one]);
+        check(format!(r#"meta.location eq "{same}/Groups/{two}""#), &[&two]);
+    }
+    for relative in ["..", "", "v2", "/scim/v2"] {
+        check(format!(r#"members.$ref eq "{relative}/Users/{a}""#), &[&one]);
+        check(format!(r#"meta[location eq "{relative}/Groups/{two}"]"#), &[&two]);
+    }
+    check(format!(r#"meta.location eq "{BASE}/Users/{two}""#), &[]);
     check("members.$ref pr".to_owned(), &[&one, &two]);
     check(format!(r#"meta.location eq "{BASE}/Groups/{two}""#), &[&two]);
     for filter in [r#"members.$ref sw "https""#, r#"meta.location co "Groups""#] {
