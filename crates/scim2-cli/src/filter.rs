@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use scim2_core::syntax::Filter;
 
 use crate::Failure;
+use crate::input::TypeName;
 use crate::policy::PolicyName;
 
 #[derive(Debug, Args)]
@@ -16,8 +17,9 @@ pub(crate) struct FilterCommand {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Say whether the text is a filter, and where it stops being one.
-    Check(Input),
+    /// Say whether the text is a filter, and where it stops being one; with --type, also whether
+    /// resources of that type can be asked so.
+    Check(Check),
     /// Print the filter in its canonical form.
     Fmt(Input),
     /// Print the filter as a tree in words.
@@ -31,6 +33,26 @@ struct Input {
     /// Whose dialect is accepted.
     #[arg(long, value_enum, default_value = "strict")]
     policy: PolicyName,
+}
+
+#[derive(Debug, Args)]
+struct Check {
+    #[command(flatten)]
+    input: Input,
+    /// The type of the resources that are filtered.
+    #[arg(long = "type", value_enum, value_name = "TYPE")]
+    resource_type: Option<TypeName>,
+}
+
+impl Check {
+    fn parse(&self) -> Result<Filter, Failure> {
+        let filter = self.input.parse()?;
+        if let Some(name) = self.resource_type {
+            let bound = name.resource_type().bind(&filter, &self.input.policy.policy());
+            bound.map_err(|error| Failure::because("filter", &error))?;
+        }
+        Ok(filter)
+    }
 }
 
 impl Input {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::slice;
 
 use clap::{Args, ValueEnum};
 use scim2_core::json::parse_object;
@@ -35,9 +36,18 @@ pub(crate) struct TypeOptions {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum TypeName {
+pub(crate) enum TypeName {
     User,
     Group,
+}
+
+impl TypeName {
+    pub(crate) fn resource_type(self) -> ResourceType {
+        match self {
+            Self::User => ResourceType::user(),
+            Self::Group => ResourceType::group(),
+        }
+    }
 }
 
 impl TypeOptions {
@@ -52,22 +62,20 @@ impl TypeOptions {
             .and_then(|members| {
                 members.iter().find(|(name, _)| name.eq_ignore_ascii_case("schemas"))
             })
-            .and_then(|(_, urns)| urns.as_array())
-            .into_iter()
-            .flatten()
+            // One URN without an array tells as much; that it is wrong is said later.
+            .map_or(&[][..], |(_, urns)| {
+                urns.as_array().map_or(slice::from_ref(urns), Vec::as_slice)
+            })
+            .iter()
             .filter_map(Value::as_str)
             .collect();
         let place = |schema: &Schema| {
             listed.iter().position(|urn| schema.id.as_str().eq_ignore_ascii_case(urn))
         };
-        let standard = match self.name {
-            Some(TypeName::User) => Some(ResourceType::user()),
-            Some(TypeName::Group) => Some(ResourceType::group()),
-            None => {
-                let catalog = Catalog::standard();
-                catalog.iter().find(|ty| place(ty.schema()).is_some()).cloned()
-            }
-        };
+        let standard = self.name.map(TypeName::resource_type).or_else(|| {
+            let catalog = Catalog::standard();
+            catalog.iter().find(|ty| place(ty.schema()).is_some()).cloned()
+        });
         custom.retain(|schema| place(schema).is_some());
         custom.sort_by_key(place);
         let mut custom = custom.into_iter();

@@ -80,7 +80,16 @@ impl Diff {
     fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
         let policy = Policy::strict();
         let (ty, before) = resource(&self.before, &self.resource_type, &policy)?;
-        let (_, after) = resource(&self.after, &self.resource_type, &policy)?;
+        let (other, after) = resource(&self.after, &self.resource_type, &policy)?;
+        if ty.name() != other.name() {
+            return Err(Failure::Because(format!(
+                "{} is a {} and {} a {}: no PATCH makes one of the other",
+                self.before.display(),
+                ty.name(),
+                self.after.display(),
+                other.name()
+            )));
+        }
         let op = diff(&ty, &before, &after);
         if op.is_empty() { Ok(()) } else { print(out, &op) }
     }

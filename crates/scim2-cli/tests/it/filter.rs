@@ -37,3 +37,16 @@ fn the_entra_policy_takes_values_without_quotation_marks() {
     let ran = scim(&["filter", "fmt", "--policy", "entra", "externalId eq 123-abc"]);
     assert_eq!(ran.out, "externalId eq \"123-abc\"\n");
 }
+
+#[test]
+fn check_asks_the_schema_where_a_type_is_given() {
+    let check = |filter: &str| scim(&["filter", "check", filter, "--type", "user"]);
+    assert_eq!(check(r#"emails.value sw "b""#).out, "a filter with 1 comparison\n");
+    let ran = check(r#"userNme eq "b""#);
+    assert!(!ran.success);
+    let fault = "400 invalidFilter: unknown attribute `userNme` in resource type `User`";
+    assert!(ran.err.contains(fault), "{}", ran.err);
+    assert!(
+        check("active gt true").err.contains("operator `gt` does not apply to attribute `active`")
+    );
+}

@@ -76,3 +76,12 @@ fn diff_of_the_same_prints_nothing() {
     assert!(ran.success);
     assert_eq!(ran.out, "");
 }
+
+#[test]
+fn diff_of_two_types_is_refused() {
+    let group =
+        r#"{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "b"}"#;
+    let ran = patch("diff", USER, group, &[]);
+    assert!(!ran.success && ran.out.is_empty());
+    assert!(ran.err.contains("first.json is a User and "), "{}", ran.err);
+}

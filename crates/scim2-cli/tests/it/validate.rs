@@ -99,3 +99,62 @@ fn what_cannot_be_told_is_asked_for() {
     assert!(ran.err.contains("is not a JSON object"), "{}", ran.err);
     assert!(!scim(&["validate", "nosuch.json"]).success);
 }
+
+#[test]
+fn messages_and_descriptions_are_known_by_their_urn() {
+    let message = "urn:ietf:params:scim:api:messages:2.0:";
+    let valid = |text: &str, name: &str| {
+        let ran = validate(text, &[]);
+        assert_eq!(ran.out, format!("a valid {name}\n"), "{}", ran.err);
+        assert!(ran.success);
+    };
+    valid(
+        &format!(
+            r#"{{"schemas": ["{message}PatchOp"], "Operations": [{{"op": "remove", "path": "title"}}]}}"#
+        ),
+        "PatchOp",
+    );
+    valid(&format!(r#"{{"schemas": ["{message}SearchRequest"], "count": 1}}"#), "SearchRequest");
+    valid(
+        &format!(r#"{{"schemas": ["{message}ListResponse"], "totalResults": 0}}"#),
+        "ListResponse",
+    );
+    valid(&format!(r#"{{"schemas": ["{message}Error"], "status": "404"}}"#), "Error");
+    valid(
+        r#"{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
+            "patch": {"supported": true}}"#,
+        "ServiceProviderConfig",
+    );
+
+    let ran = validate(&format!(r#"{{"schemas": ["{message}PatchOp"], "Operations": []}}"#), &[]);
+    assert!(!ran.success);
+    assert!(
+        ran.err.contains("400 invalidSyntax: `Operations` must hold at least one"),
+        "{}",
+        ran.err
+    );
+    let operations = r#"[{"method": "GET", "path": "/Users"}]"#;
+    let ran = validate(
+        &format!(r#"{{"schemas": ["{message}BulkRequest"], "Operations": {operations}}}"#),
+        &[],
+    );
+    assert!(!ran.success, "{}", ran.out);
+}
+
+#[test]
+fn schemas_without_an_array_tell_the_type_and_are_wrong() {
+    let urn = "urn:ietf:params:scim:schemas:core:2.0:User";
+    let ran = validate(&format!(r#"{{"schemas": "{urn}", "userName": "b"}}"#), &[]);
+    assert!(!ran.success);
+    let fault = "invalidValue: `schemas` must be an array of strings, found a string\n";
+    assert!(ran.out.starts_with(fault), "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn an_array_of_schemas_is_linted() {
+    let schema = r#"{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"], "id": "urn:example:A",
+        "attributes": [{"name": "a", "description": "One"}]}"#;
+    let ran = validate(&format!("[{schema}]"), &[]);
+    assert!(ran.success, "{}", ran.err);
+    assert_eq!(ran.out, "0 errors, 0 warnings\n");
+}
