@@ -861,7 +861,11 @@ impl<'a> Binder<'a> {
         };
         if !supported {
             return Err(Error::invalid_filter(format_args!(
-                "operator `{op}` does not apply to attribute `{path}` of type {attribute_type}"
+                "operator `{op}` does not apply to attribute `{path}` of type {attribute_type}, {} do",
+                match attribute_type {
+                    T::Boolean | T::Binary | T::Complex => "`eq`, `ne` and `pr`",
+                    _ => "`eq`, `ne`, `gt`, `ge`, `lt`, `le` and `pr`",
+                }
             )));
         }
         let coerce = self.policy.filter.coerce_literals;
@@ -903,8 +907,15 @@ impl<'a> Binder<'a> {
         };
         bound.ok_or_else(|| {
             Error::invalid_filter(format_args!(
-                "attribute `{path}` of type {attribute_type} cannot be compared with {}",
-                Described(literal)
+                "attribute `{path}` of type {attribute_type} cannot be compared with {}, but with {}",
+                Described(literal),
+                match attribute_type {
+                    T::Boolean => "`true` or `false`",
+                    T::Integer | T::Decimal => "a number",
+                    T::DateTime => "a dateTime such as `\"2008-01-23T04:56:22Z\"`",
+                    T::Binary => "base64 in double quotes",
+                    T::String | T::Reference | T::Complex => "text in double quotes",
+                }
             ))
         })
     }

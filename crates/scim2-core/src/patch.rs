@@ -250,6 +250,9 @@ impl<'a> Patch<'a> {
                 Action::Remove(_) => Err(Error::no_target("remove needs a `path`")),
             };
         };
+        if let Some(extension) = self.engine.resource_type.extension(path) {
+            return self.apply_to_extension(extension, action);
+        }
         let path = parse_path(path, policy)?;
         match locate(self.engine.resource_type, policy, self.resource, &path) {
             Ok(Place::Attribute(target)) => self.apply_to(&target, action, Origin::Path),
@@ -267,6 +270,9 @@ impl<'a> Patch<'a> {
         value: Value,
     ) -> Result<(), Error> {
         let Engine { resource_type, policy, .. } = self.engine;
+        if let (None, Some(extension)) = (within, resource_type.extension(key)) {
+            return self.apply_to_extension(extension, Action::Write(kind, value));
+        }
         let base = &resource_type.schema().id;
         if within.is_none() && base.as_str().eq_ignore_ascii_case(key) {
             // The attributes of the base schema under its URN, as an extension's are (ruling P06).

@@ -257,9 +257,10 @@ impl View<'_> {
         let shown = match (attribute.returned, self.mode) {
             (Returned::Never, _) => false,
             (Returned::Always, _) | (Returned::Default, Mode::All) => true,
-            (_, Mode::Only { named, .. }) => {
-                named.has_any(self.schema, name)
-                    || (attribute.returned == Returned::Request && wrote())
+            (Returned::Default, Mode::Only { named, .. }) => named.has_any(self.schema, name),
+            // Naming its extension does not bring it (ruling Q11).
+            (Returned::Request, Mode::Only { named, .. }) => {
+                named.of(self.schema, name).any(|named| named.name.is_some()) || wrote()
             }
             (Returned::Default, Mode::Except(named)) => !named.has(self.schema, name, None),
             (Returned::Request, Mode::Except(named)) => {

@@ -93,7 +93,13 @@ impl ValueSeed<'_> {
         use AttributeType as T;
         let policy = self.reader.policy;
         match self.attribute.attribute_type {
-            T::String => self.string(text),
+            T::String => match &self.attribute.canonical {
+                Some(canonical) if !text.is_empty() => match canonical.form(&text) {
+                    Some(form) => self.string(Cow::Owned(form)),
+                    None => self.malformed(canonical.expected()),
+                },
+                _ => self.string(text),
+            },
             // Entra ID clears an attribute with an empty string.
             T::Boolean | T::Integer | T::Decimal | T::DateTime | T::Binary
                 if text.is_empty() && policy.values.coerce_scalars =>
@@ -183,13 +189,6 @@ impl ValueSeed<'_> {
         if policy.country_strict && is("addresses", Some("country")) && !is_country(&text) {
             return self.malformed("a country code of two letters, such as `US`");
         }
-        let text = match &attribute.canonical {
-            Some(canonical) if !text.is_empty() => match canonical.form(&text) {
-                Some(form) => Cow::Owned(form),
-                None => return self.malformed(canonical.expected()),
-            },
-            _ => text,
-        };
         if policy.canonical_values == CanonicalValues::Reject
             && !attribute.canonical_values.is_empty()
         {

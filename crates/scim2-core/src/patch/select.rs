@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::elements::{self, Index};
 use super::target::{effective, equalities, is_assigned, key_in, spelling};
-use super::write::{Slot, Write, named_subs, null_added, put, sub_mutability};
+use super::write::{Slot, Write, named_subs, null_added, put, sub_mutability, value_removed};
 use super::{BYTES_A_VISIT, Engine};
 use crate::accept::{Accept, accept, accept_element, accept_open};
 use crate::bind::BoundFilter;
@@ -214,10 +214,7 @@ impl Engine<'_> {
         let value = match value {
             None => None,
             Some(_) if !self.policy.patch.remove_value_selects => {
-                return Err(Error::invalid_value(format_args!(
-                    "remove takes no value; name what to remove from `{}` by a filter in its path",
-                    slot.name
-                )));
+                return Err(value_removed(sub.unwrap_or(slot)));
             }
             Some(value) => {
                 let named = match (sub, slot.attribute) {

@@ -141,10 +141,7 @@ impl Engine<'_> {
             return self.unassign(map, slot);
         };
         if !self.policy.patch.remove_value_selects {
-            return Err(Error::invalid_value(format_args!(
-                "remove takes no value; name what to remove from `{}` by a filter in its path",
-                slot.name
-            )));
+            return Err(value_removed(slot));
         }
         let named = match slot.attribute {
             Some(attribute) => accept(attribute, value, self.accept(slot.name))?,
@@ -595,6 +592,17 @@ pub(super) fn named_subs<'a>(attribute: &'a Attribute, value: &Value) -> Vec<&'a
         _ => return Vec::new(),
     };
     members.keys().filter_map(|key| attribute.sub_attribute(key)).collect()
+}
+
+/// A remove with a value, which no policy allows (ruling P20).
+pub(super) fn value_removed(slot: Slot<'_>) -> Error {
+    let name = slot.name;
+    if slot.is_multi_valued() {
+        return Error::invalid_value(format_args!(
+            "remove takes no value; name what to remove from `{name}` by a filter in its path"
+        ));
+    }
+    Error::invalid_value(format_args!("remove takes no value; leave it out to remove `{name}`"))
 }
 
 pub(super) fn null_added(name: &str) -> Error {

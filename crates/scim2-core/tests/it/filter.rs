@@ -1288,3 +1288,21 @@ fn evaluating_ascii_does_not_allocate() {
     let counted = allocation_counter::measure(|| assert!(bound.matches(&number)));
     assert_eq!(counted.count_total, 0);
 }
+
+#[test]
+fn what_does_not_fit_an_attribute_is_told_with_what_does() {
+    for (filter, expected) in [
+        (r#"active eq "maybe""#, "cannot be compared with this text, but with `true` or `false`"),
+        ("userName eq 5", "cannot be compared with a number, but with text in double quotes"),
+        (r#"meta.created gt "today""#, "but with a dateTime such as `\"2008-01-23T04:56:22Z\"`"),
+        ("active gt true", "of type boolean, `eq`, `ne` and `pr` do"),
+        (
+            r#"meta.created co "2008""#,
+            "of type dateTime, `eq`, `ne`, `gt`, `ge`, `lt`, `le` and `pr` do",
+        ),
+    ] {
+        let error = ResourceType::user().bind(&filter.parse().unwrap(), &Policy::strict());
+        let error = error.unwrap_err();
+        assert!(error.message().unwrap().ends_with(expected), "{error}");
+    }
+}

@@ -231,6 +231,14 @@ fn q11_naming_a_parent_does_not_bring_its_request_sub_attributes() {
         json!([{"always": 1, "default": 2, "request": 4}])
     );
     assert_eq!(show_badge("requestC", "", None)["requestC"], json!({"always": 1, "default": 2}));
+    // An extension is a parent, too.
+    let shown = show_badge("urn:example:X", "", None);
+    let extension = json!({
+        "always": 1, "default": 2, "alwaysC": {"always": 1, "default": 2}, "defaultC": [{"always": 1, "default": 2}],
+    });
+    assert_eq!(shown["urn:example:X"], extension);
+    let shown = show_badge("urn:example:X,urn:example:X:request", "", None);
+    assert_eq!(shown["urn:example:X"]["request"], 4);
 }
 
 #[test]

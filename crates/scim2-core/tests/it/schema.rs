@@ -3,6 +3,7 @@
 use scim2_core::catalog::common_attribute;
 use scim2_core::discovery::{ResourceTypeDescription, service_provider_schemas};
 use scim2_core::lint::Severity;
+use scim2_core::patch_op::{PatchOp, PatchOpKind, PatchOperation};
 use scim2_core::schema::{Attribute, AttributeType, Mutability, Returned, Schema, Uniqueness};
 use scim2_core::secret::Secret;
 use scim2_core::{Catalog, Policy, Resource, ResourceType};
@@ -523,4 +524,27 @@ fn s10_a_schema_id_may_be_another_uri_than_a_urn() {
     assert_eq!(resource.get("https://example.com/scim/Badge:2.0"), Some(&json!({"x": "1"})));
     let path = "https://example.com/scim/Badge:2.0:x".parse().unwrap();
     assert!(ty.resolve(&path, &Policy::strict()).is_ok());
+}
+
+#[test]
+fn s10_f07_any_uri_names_its_extension_in_a_patch() {
+    for uri in ["https://example.com/Badge", "urn:example:badge:2.0", "urn:example:Badge"] {
+        let schema: Schema =
+            serde_json::from_value(json!({"id": uri, "attributes": [{"name": "x"}]})).unwrap();
+        let ty = ResourceType::user().with_extension(schema);
+        let user =
+            json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "b"});
+        let mut user: Resource = serde_json::from_value(user).unwrap();
+        let mut patch = |op: PatchOp| {
+            ty.patch(&mut user, &op, &Policy::strict()).unwrap();
+            user.get(uri).cloned()
+        };
+        assert_eq!(patch(PatchOp::new().add(uri, json!({"X": "1"}))), Some(json!({"x": "1"})));
+        let upper = uri.to_uppercase();
+        let keyed =
+            PatchOperation::new(PatchOpKind::Replace, None, Some(json!({upper: {"x": "2"}})));
+        assert_eq!(patch(PatchOp::new().with(keyed)), Some(json!({"x": "2"})));
+        assert_eq!(patch(PatchOp::new().replace(format!("{uri}:x"), "3")), Some(json!({"x": "3"})));
+        assert_eq!(patch(PatchOp::new().remove(uri)), None);
+    }
 }
