@@ -457,7 +457,8 @@ impl ResourceType {
     /// What must be unique about a resource (ruling W12): for each value of an attribute with
     /// uniqueness `server` or `global`, the attribute's path with its schema's URN, and the
     /// value's comparison key. `id` is not among them; it is the store's own. `externalId` is, with
-    /// the base schema's URN, where [the type says so](Self::with_unique_external_id).
+    /// the base schema's URN, where [the type says so](Self::with_unique_external_id); a client of a
+    /// provisioning domain has another [key](Self::external_id_key) for it.
     ///
     /// ```
     /// use scim2_core::{Resource, ResourceType};
@@ -473,11 +474,7 @@ impl ResourceType {
         let mut keys = Vec::new();
         let base = resource.as_map();
         collect_unique(self.schema(), base, &mut keys);
-        let external_id = resource.external_id().filter(|text| !text.is_empty());
-        if let Some(external_id) = external_id.filter(|_| self.has_unique_external_id()) {
-            let key = key::comparison_key(true, external_id).into_owned();
-            keys.push((format!("{}:externalId", self.schema().id), key));
-        }
+        keys.extend(resource.external_id().and_then(|id| self.external_id_key(None, id)));
         for extension in self.extensions() {
             let schema = &extension.schema;
             if let Some(Value::Object(container)) = base.get(schema.id.as_str()) {
@@ -485,6 +482,35 @@ impl ResourceType {
             }
         }
         keys
+    }
+}
+
+impl ResourceType {
+    /// What must be unique about an `externalId` (ruling W13): the attribute's path and a key, in
+    /// which clients of one provisioning domain do not meet those of another (RFC 7643 §3.1). None
+    /// unless [the type says so](Self::with_unique_external_id).
+    ///
+    /// ```
+    /// use scim2_core::ResourceType;
+    /// let user = ResourceType::user().with_unique_external_id();
+    /// assert_ne!(user.external_id_key(Some("hr"), "7"), user.external_id_key(Some("it"), "7"));
+    /// assert_eq!(user.external_id_key(None, ""), None);
+    /// ```
+    #[must_use]
+    pub fn external_id_key(
+        &self,
+        domain: Option<&str>,
+        external_id: &str,
+    ) -> Option<(String, String)> {
+        if !self.has_unique_external_id() || external_id.is_empty() {
+            return None;
+        }
+        let key = key::comparison_key(true, external_id);
+        let key = match domain {
+            None => key.into_owned(),
+            Some(domain) => format!("{domain}\u{1f}{key}"),
+        };
+        Some((format!("{}:externalId", self.schema().id), key))
     }
 }
 

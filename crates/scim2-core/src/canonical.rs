@@ -35,9 +35,11 @@ use std::sync::Arc;
 /// # Ok::<(), scim2_core::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Canonical {
+pub struct Canonical(Arc<Inner>);
+
+struct Inner {
     expected: &'static str,
-    form: Arc<Form>,
+    form: Box<Form>,
 }
 
 type Form = dyn Fn(&str) -> Option<String> + Send + Sync;
@@ -50,30 +52,30 @@ impl Canonical {
         expected: &'static str,
         form: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
-        Self { expected, form: Arc::new(form) }
+        Self(Arc::new(Inner { expected, form: Box::new(form) }))
     }
 
     /// The form of a value, if it has one.
     #[must_use]
     pub fn form(&self, text: &str) -> Option<String> {
-        (self.form)(text)
+        (self.0.form)(text)
     }
 
     /// What values must be.
     pub(crate) fn expected(&self) -> &'static str {
-        self.expected
+        self.0.expected
     }
 }
 
 impl fmt::Debug for Canonical {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Canonical").field(&self.expected).finish()
+        f.debug_tuple("Canonical").field(&self.0.expected).finish()
     }
 }
 
 /// One is equal to its copies alone: functions cannot be compared.
 impl PartialEq for Canonical {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.form, &other.form)
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }

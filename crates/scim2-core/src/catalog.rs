@@ -163,10 +163,9 @@ impl ResourceType {
     }
 
     /// The same type, of which no two resources may have one `externalId` (ruling W13). RFC 7643
-    /// leaves that to provisioning clients; some service providers see to it.
-    ///
-    /// Not for tenants with provisioning domains: these name resources independently of each other,
-    /// and here the identifiers of all would be one set.
+    /// leaves that to provisioning clients; some service providers see to it. Where a tenant has
+    /// provisioning domains, it holds within each of them, for they name resources independently of
+    /// each other.
     ///
     /// ```
     /// use scim2_core::{Resource, ResourceType};

@@ -148,7 +148,7 @@ impl Store for MemoryStore {
         let mut resource = write.resource.into_inner();
         resource.insert("id", id.as_str());
         let content = Content::of(ty, resource);
-        tenant.check_unique(&id, &content)?;
+        tenant.check_unique(&id, ty, scope, &content)?;
         tenant.add(&id, ty, scope, content, now);
         let stored = tenant.stored(tenant.row(ty, &id)?, ty, scope, Load::Full);
         self.tell(scope, ty, &stored, write.record);
@@ -173,7 +173,7 @@ impl Store for MemoryStore {
         let mut after = write.resource.into_inner();
         after.insert("id", id.as_str());
         let content = Content::of(ty, after);
-        tenant.check_unique(id, &content)?;
+        tenant.check_unique(id, ty, scope, &content)?;
         let memberships = match load {
             Load::Full => Memberships::Replace,
             Load::WithoutMembers => Memberships::Keep,

@@ -31,7 +31,8 @@ use crate::text::{StoredText, TextResult};
 /// - **Versions.** Each effective change gives a new version and a `last_modified` that is later
 ///   than the one before, by at least a millisecond. A change without effect gives neither.
 /// - **Uniqueness.** The keys of [`ResourceType::unique_keys`] are kept unique per tenant by the
-///   write itself, not by looking first.
+///   write itself, not by looking first. In a provisioning domain the key of `externalId` is that of
+///   the domain ([`ResourceType::external_id_key`]).
 /// - **Members.** A group's `members` are a set, kept apart from the document so that adding one
 ///   costs one. `members[].type` and `members[].display` are read live from the member where it
 ///   exists; where that has no `displayName`, `display` is what was written, or its `userName`.

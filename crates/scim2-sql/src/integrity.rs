@@ -100,7 +100,8 @@ pub(crate) struct Whole {
     pub(crate) unique: BTreeSet<PlacedKey>,
     pub(crate) indexed: BTreeSet<PlacedKey>,
     pub(crate) references: BTreeSet<PlacedKey>,
-    pub(crate) external_ids: Vec<String>,
+    /// The domain, and its `externalId`.
+    pub(crate) external_ids: Vec<(String, String)>,
     /// What clients said of members, where they said something.
     pub(crate) elements: Vec<String>,
 }
@@ -159,14 +160,16 @@ impl Whole {
         let place =
             |path: &str, key: &str| (self.tenant, self.rtype, path.to_owned(), key.to_owned());
         let key = |path: &str, key: &str| place(path, &kept(key));
-        let unique = content.unique.iter().map(|(path, value)| key(path, value));
-        if self.unique != unique.collect() {
+        let common = content.external_id.iter().map(|value| (None, value));
+        let of_domains = self.external_ids.iter().map(|(domain, value)| (Some(&**domain), value));
+        let external_ids = common.chain(of_domains);
+        let keys = external_ids.clone().filter_map(|(domain, id)| ty.external_id_key(domain, id));
+        let unique: Vec<_> = content.unique.iter().cloned().chain(keys).collect();
+        if self.unique != unique.iter().map(|(path, value)| key(path, value)).collect() {
             problem("its unique keys are not those of its document");
         }
-        let common = content.external_id.iter();
-        let external_ids = self.external_ids.iter().chain(common);
         let external_ids =
-            external_ids.map(|value| key("externalId", &comparison_key(true, value)));
+            external_ids.map(|(_, value)| key("externalId", &comparison_key(true, value)));
         let indexed = content.indexed.iter().map(|(path, value)| key(path, value));
         if self.indexed != indexed.chain(external_ids).collect() {
             problem("its indexed keys are not those of its document");

@@ -29,6 +29,7 @@ pub(crate) struct Content {
     pub(crate) external_id: Option<String>,
     pub(crate) members: Vec<Member>,
     pub(crate) references: Vec<Reference>,
+    /// All but `externalId`, of which each provisioning domain has its own.
     pub(crate) unique: Vec<(String, String)>,
     pub(crate) indexed: Vec<(&'static str, String)>,
     pub(crate) secrets: Vec<SecretValue>,
@@ -72,9 +73,14 @@ impl Content {
             }
         }
         let references = references(ty, &mut document)?;
-        let unique = ty.unique_keys(&document);
         let indexed = indexed(ty, &document);
-        let external_id = document.text("externalId").map(str::to_owned);
+        let external_id = document.remove("externalId");
+        let unique = ty.unique_keys(&document);
+        let text = external_id.as_ref().and_then(Value::as_str).map(str::to_owned);
+        if let Some(external_id) = external_id {
+            document.insert("externalId", external_id);
+        }
+        let external_id = text;
         Ok(Self { document, external_id, members, references, unique, indexed, secrets })
     }
 

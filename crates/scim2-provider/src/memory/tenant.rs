@@ -106,6 +106,15 @@ impl Members {
     }
 }
 
+/// What must be unique about the `externalId` of a provisioning domain, or the common one.
+fn external_id_key(
+    ty: &ResourceType,
+    domain: Option<&ProvisioningDomain>,
+    external_id: Option<&Value>,
+) -> Option<(String, String)> {
+    ty.external_id_key(domain.map(ProvisioningDomain::as_str), external_id?.as_str()?)
+}
+
 /// What an update does with the members of a group.
 #[derive(Clone, Copy)]
 pub(super) enum Memberships {
@@ -119,7 +128,7 @@ pub(super) struct Content {
     external_id: Option<Value>,
     members: Vec<(ResourceId, Map<String, Value>)>,
     references: HashSet<ResourceId>,
-    /// Unique values: path and comparison key.
+    /// Unique values but `externalId`: path and comparison key.
     keys: Vec<(String, String)>,
 }
 
@@ -158,8 +167,11 @@ impl Content {
                 }
             }
         }
-        let external_id = document.get("externalId").cloned();
+        let external_id = document.remove("externalId");
         let keys = ty.unique_keys(&document);
+        if let Some(external_id) = external_id.clone() {
+            document.insert("externalId", external_id);
+        }
         Self { document, external_id, members, references, keys }
     }
 }
@@ -173,9 +185,12 @@ impl Tenant {
     pub(super) fn check_unique(
         &self,
         id: &ResourceId,
+        ty: &ResourceType,
+        scope: &Scope,
         content: &Content,
     ) -> Result<(), StoreError> {
-        let mut keys = content.keys.iter();
+        let own = external_id_key(ty, scope.domain.as_ref(), content.external_id.as_ref());
+        let mut keys = content.keys.iter().chain(&own);
         match keys.find(|key| self.unique.get(key).is_some_and(|owner| owner != id)) {
             Some((path, _)) => Err(StoreError::Uniqueness { attribute: path.clone() }),
             None => Ok(()),
@@ -231,7 +246,12 @@ impl Tenant {
             }
         }
         row.document = document;
-        let old_keys = std::mem::replace(&mut row.keys, content.keys);
+        let mut keys = content.keys;
+        keys.extend(external_id_key(&row.ty, None, row.document.get("externalId")));
+        keys.extend(row.external_ids.iter().filter_map(|(domain, external_id)| {
+            external_id_key(&row.ty, Some(domain), Some(external_id))
+        }));
+        let old_keys = std::mem::replace(&mut row.keys, keys);
         let new_keys = row.keys.clone();
         let old_references = std::mem::replace(&mut row.references, content.references);
         let new_references = row.references.clone();

@@ -124,10 +124,11 @@ async fn resources(transaction: &Transaction<'_>, after: i64) -> Result<Vec<Whol
             keys.insert((row.try_get(1)?, row.try_get(2)?, row.try_get(3)?, key));
         }
     }
-    let sql = "SELECT pk, value FROM scim_external WHERE pk = ANY($1)";
+    let sql = "SELECT pk, domain, value FROM scim_external WHERE pk = ANY($1)";
     for row in query(transaction, sql, &[&pks]).await? {
         let Some(whole) = places.get_mut(&row.try_get(0)?) else { continue };
-        whole.external_ids.push(unescape(row.try_get(1)?).into_owned());
+        let value = unescape(row.try_get(2)?).into_owned();
+        whole.external_ids.push((row.try_get(1)?, value));
     }
     let sql = "SELECT group_pk, element FROM scim_member
                WHERE group_pk = ANY($1) AND element IS NOT NULL";

@@ -49,7 +49,9 @@ impl Numbers {
         let indexed = content.indexed.iter().map(|(path, _)| *path);
         let references = content.references.iter().map(|reference| reference.path.as_str());
         let secrets = secrets.iter().map(|secret| secret.path.as_str());
-        for path in unique.chain(indexed).chain(references).chain(secrets).chain([EXTERNAL_ID]) {
+        let external_id = ty.external_id_key(None, EXTERNAL_ID).map(|(path, _)| path);
+        let external_id = external_id.iter().map(String::as_str).chain([EXTERNAL_ID]);
+        for path in unique.chain(indexed).chain(references).chain(secrets).chain(external_id) {
             if !paths.contains_key(path) {
                 paths.insert(path.to_owned(), names.make_name(client, path).await?);
             }
@@ -113,7 +115,7 @@ impl Writer<'_, '_> {
             .query_one(sql, &[&tenant, &rtype, &id, &now, &display_name, &user_name, &doc, &search])
             .await?;
         let pk: i64 = row.try_get(0)?;
-        self.add_unique(pk, &self.numbers.unique(content)?, content).await?;
+        self.add_unique(pk, &self.numbers.unique(content)?).await?;
         self.add_indexed(pk, &self.numbers.indexed(content)?).await?;
         self.put_external_id(pk, content, document.text(EXTERNAL_ID)).await?;
         self.add_references(pk, content).await?;
@@ -158,7 +160,7 @@ impl Writer<'_, '_> {
         if old.unique != content.unique {
             let (old, new) = (self.old_keys(&old.unique), self.numbers.unique(content)?);
             self.remove_unique(pk, old.await?.difference(&new)).await?;
-            self.add_unique(pk, &new, content).await?;
+            self.add_unique(pk, &new).await?;
         }
         let indexed = self.numbers.indexed(content)?;
         let old_indexed: Vec<_> =
@@ -211,12 +213,7 @@ impl Writer<'_, '_> {
         Ok(numbered)
     }
 
-    async fn add_unique(
-        &self,
-        pk: i64,
-        keys: &BTreeSet<(i64, String)>,
-        content: &Content,
-    ) -> Result<(), Failure> {
+    async fn add_unique(&self, pk: i64, keys: &BTreeSet<(i64, String)>) -> Result<(), Failure> {
         if keys.is_empty() {
             return Ok(());
         }
@@ -240,10 +237,10 @@ impl Writer<'_, '_> {
                 // It has just been given up.
                 None => return Err(Failure::Race),
                 Some(_) => {
-                    let taken = (row.try_get::<_, i64>(0)?, row.try_get::<_, String>(1)?);
-                    let mut paths = content.unique.iter().map(|(path, _)| path);
-                    let named = |path: &&String| self.numbers.path(path).ok() == Some(taken.0);
-                    let attribute = paths.find(named).cloned().unwrap_or_default();
+                    let taken: i64 = row.try_get(0)?;
+                    let mut paths = self.numbers.paths.iter();
+                    let named = paths.find(|(_, number)| **number == taken);
+                    let attribute = named.map(|(path, _)| path.clone()).unwrap_or_default();
                     return Err(StoreError::Uniqueness { attribute }.into());
                 }
             }
@@ -319,13 +316,26 @@ impl Writer<'_, '_> {
             }
         }
         let path = self.numbers.path(EXTERNAL_ID)?;
-        let mut wanted = BTreeSet::new();
-        let rows = self.query("SELECT value FROM scim_external WHERE pk = $1", &[&pk]).await?;
+        let (mut wanted, mut unique) = (BTreeSet::new(), BTreeSet::new());
+        let sql = "SELECT domain, value FROM scim_external WHERE pk = $1";
+        let rows = self.query(sql, &[&pk]).await?;
+        let mut add = |domain: Option<&str>, value: &str| -> Result<(), StoreError> {
+            wanted.insert((path, exact_key(value)));
+            if let Some((path, key)) = self.ty.external_id_key(domain, value) {
+                unique.insert((self.numbers.path(&path)?, indexed(&key).into_owned()));
+            }
+            Ok(())
+        };
         for row in &rows {
-            let value = unescape(row.try_get(0)?).into_owned();
-            wanted.insert((path, exact_key(&value)));
+            add(Some(row.try_get(0)?), &unescape(row.try_get(1)?))?;
         }
-        wanted.extend(common.map(|value| (path, exact_key(value))));
+        common.map_or(Ok(()), |value| add(None, value))?;
+        if let Some((path, _)) = self.ty.external_id_key(None, EXTERNAL_ID) {
+            let sql = "DELETE FROM scim_uniq WHERE tenant = $1 AND path = $2 AND pk = $3";
+            let path = self.numbers.path(&path)?;
+            self.execute(sql, &[&self.numbers.tenant, &path, &pk]).await?;
+            self.add_unique(pk, &unique).await?;
+        }
         let sql = "DELETE FROM scim_idx WHERE tenant = $1 AND rtype = $2 AND path = $3 AND pk = $4";
         let (tenant, rtype) = (self.numbers.tenant, self.numbers.rtype);
         self.execute(sql, &[&tenant, &rtype, &path, &pk]).await?;

@@ -9,6 +9,7 @@ use scim2_provider::store::StoreError;
 
 use super::error::Sqlite;
 use super::read::id_column;
+use super::write::external_ids;
 use crate::integrity::{DEPENDENTS, Integrity, PlacedKey, Told, Whole, counted, orphans};
 
 /// Looks at everything, in the transaction that the connection is in.
@@ -83,8 +84,7 @@ fn resources(
         let sql = "SELECT k.tenant, ?2, n.name, k.target FROM scim_ref k
                    JOIN scim_name n ON n.name_id = k.path WHERE k.pk = ?1";
         whole.references = keys(connection, sql, &whole)?;
-        whole.external_ids =
-            texts(connection, "SELECT value FROM scim_external WHERE pk = ?1", whole.pk)?;
+        whole.external_ids = external_ids(connection, whole.pk)?;
         let sql = "SELECT element FROM scim_member WHERE group_pk = ?1 AND element IS NOT NULL";
         whole.elements = texts(connection, sql, whole.pk)?;
         whole.check(catalog, |key| Cow::Borrowed(key), found);

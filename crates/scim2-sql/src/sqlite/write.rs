@@ -45,7 +45,7 @@ pub(crate) fn insert(
     let (doc, search) = (text(&document)?, text(&search::document(ty, &id, &document))?);
     let values = params![tenant, rtype, id::to_sql(&id), now, display_name, user_name, doc, search];
     let pk = connection.prepare_cached(sql).db()?.query_row(values, |row| row.get(0)).db()?;
-    let row = Writer { connection, tenant, rtype, pk };
+    let row = Writer { connection, ty, tenant, rtype, pk };
     row.put(scope, content, secrets, document.text("externalId"))?;
     for member in &content.members {
         row.join(member)?;
@@ -89,7 +89,7 @@ pub(crate) fn replace(
     if connection.prepare_cached(sql).db()?.execute(values).db()? == 0 {
         return Ok(None);
     }
-    let row = Writer { connection, tenant: reader.tenant, rtype: reader.rtype, pk };
+    let row = Writer { connection, ty, tenant: reader.tenant, rtype: reader.rtype, pk };
     row.put(scope, content, secrets, document.text("externalId"))?;
     if load == Load::Full && has_members(ty) {
         row.put_members(&content.members)?;
@@ -110,7 +110,7 @@ pub(crate) fn change_members(
     let connection = writing.connection;
     let reader = Reader::new(connection, scope, ty)?.ok_or(StoreError::NotFound)?;
     let kept = expect(&reader, id, expected)?;
-    let row = Writer { connection, tenant: reader.tenant, rtype: reader.rtype, pk: kept.pk };
+    let row = Writer { connection, ty, tenant: reader.tenant, rtype: reader.rtype, pk: kept.pk };
     let mut done = MemberDelta::default();
     for member in &delta.remove {
         if row.leave(&comparison_key(true, member.as_str()))? > 0 {
@@ -246,7 +246,7 @@ pub(crate) fn rebuild_keys(
     connection.prepare_cached(sql).db()?.execute(params![kept.pk, search]).db()?;
     let common = document.text("externalId").map(str::to_owned);
     let content = Content::of(ty, document)?;
-    let row = Writer { connection, tenant: row_tenant, rtype: row_type, pk: kept.pk };
+    let row = Writer { connection, ty, tenant: row_tenant, rtype: row_type, pk: kept.pk };
     row.put_keys(&content, common.as_deref())
 }
 
@@ -306,9 +306,21 @@ fn text(document: &impl serde::Serialize) -> Result<String, StoreError> {
     serde_json::to_string(document).map_err(StoreError::internal)
 }
 
+/// The provisioning domains that have an `externalId` for a resource, with it.
+pub(crate) fn external_ids(
+    connection: &Connection,
+    pk: i64,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let sql = "SELECT domain, value FROM scim_external WHERE pk = ?1";
+    let mut statement = connection.prepare_cached(sql).db()?;
+    let rows = statement.query_map([pk], |row| Ok((row.get(0)?, row.get(1)?))).db()?;
+    rows.collect::<Result<_, _>>().db()
+}
+
 /// Writes what belongs to one row of `scim_resource`.
 struct Writer<'a> {
     connection: &'a Connection,
+    ty: &'a ResourceType,
     tenant: i64,
     rtype: i64,
     pk: i64,
@@ -359,12 +371,27 @@ impl Writer<'_> {
         content: &Content,
         common_external_id: Option<&str>,
     ) -> Result<(), StoreError> {
-        self.put_unique(&content.unique)?;
+        let keys = self.external_id_keys(common_external_id)?;
+        self.put_unique(content.unique.iter().chain(&keys))?;
         self.put_indexed(content, common_external_id)?;
         self.put_references(&content.references)
     }
 
-    fn put_unique(&self, keys: &[(String, String)]) -> Result<(), StoreError> {
+    /// What must be unique about the `externalId` of each domain, and the common one.
+    fn external_id_keys(&self, common: Option<&str>) -> Result<Vec<(String, String)>, StoreError> {
+        if !self.ty.has_unique_external_id() {
+            return Ok(Vec::new());
+        }
+        let common = common.and_then(|common| self.ty.external_id_key(None, common));
+        let own = external_ids(self.connection, self.pk)?;
+        let own = own.iter().filter_map(|(domain, id)| self.ty.external_id_key(Some(domain), id));
+        Ok(own.chain(common).collect())
+    }
+
+    fn put_unique<'k>(
+        &self,
+        keys: impl Iterator<Item = &'k (String, String)>,
+    ) -> Result<(), StoreError> {
         let mut wanted = BTreeSet::new();
         for (path, key) in keys {
             wanted.insert((ensure_name(self.connection, path)?, key.as_str(), path.as_str()));
@@ -407,13 +434,8 @@ impl Writer<'_> {
             }
         }
         // Of all domains: which of them a filter means is decided on the document.
-        let sql = "SELECT value FROM scim_external WHERE pk = ?1";
-        let mut statement = self.connection.prepare_cached(sql).db()?;
-        let mut external_ids: Vec<String> = statement
-            .query_map([self.pk], |row| row.get(0))
-            .db()?
-            .collect::<Result<_, _>>()
-            .db()?;
+        let own = external_ids(self.connection, self.pk)?;
+        let mut external_ids: Vec<String> = own.into_iter().map(|(_, value)| value).collect();
         external_ids.extend(common_external_id.map(str::to_owned));
         for external_id in external_ids {
             let path = ensure_name(self.connection, "externalId")?;

@@ -11,6 +11,8 @@ mod database;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod external_ids;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod groups;
