@@ -62,7 +62,7 @@ impl TypedResource for Door {
 fn catalog() -> Result<Catalog, AnyError> {
     let mut catalog = Catalog::default();
     catalog.register(ResourceType::user().with_extension(Badge::schema()))?;
-    catalog.register(ResourceType::new(Door::RESOURCE_TYPE, Door::ENDPOINT, Door::schema()))?;
+    catalog.register(ResourceType::of::<Door>(Door::schema()))?;
     Ok(catalog)
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use scim2_syntax::{AttrName, AttrPath, SchemaUri};
 
 use crate::canonical::Canonical;
+use crate::common::TypedResource;
 use crate::error::Error;
 use crate::policy::Policy;
 use crate::schema::{Attribute, AttributeType, Mutability, Returned, Schema, Uniqueness};
@@ -134,6 +135,32 @@ impl ResourceType {
             unique_external_id: false,
         };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The resource type of a typed view, with the schema that describes it; name and endpoint are
+    /// the view's own.
+    ///
+    /// ```
+    /// use scim2_core::{ResourceType, TypedResource};
+    ///
+    /// scim2_core::extension! {
+    ///     /// A door of the building.
+    ///     pub struct Door = "urn:example:params:scim:schemas:core:2.0:Door" {
+    ///         /// What is written on it.
+    ///         pub label: Option<String> = "label" { required },
+    ///     }
+    /// }
+    /// impl TypedResource for Door {
+    ///     const RESOURCE_TYPE: &'static str = "Door";
+    ///     const SCHEMA: &'static str = Self::SCHEMA;
+    ///     const ENDPOINT: &'static str = "/Doors";
+    /// }
+    /// let doors = ResourceType::of::<Door>(Door::schema());
+    /// assert_eq!((doors.name(), doors.description()), ("Door", "A door of the building."));
+    /// ```
+    #[must_use]
+    pub fn of<R: TypedResource>(schema: Schema) -> Self {
+        Self::new(R::RESOURCE_TYPE, R::ENDPOINT, schema)
     }
 
     /// The same type with one more extension, which resources may have.

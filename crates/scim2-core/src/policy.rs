@@ -12,6 +12,13 @@
 //! policy.unknown_attributes = UnknownAttributes::Ignore;
 //! assert_ne!(policy, Policy::default());
 //! ```
+//!
+//! What depends on the schema is said of the resource type instead: which attributes have a
+//! canonical form ([`ResourceType::with_canonical`](crate::ResourceType::with_canonical)) and
+//! whether `externalId` is unique
+//! ([`with_unique_external_id`](crate::ResourceType::with_unique_external_id)). What depends on the
+//! store or the protocol, such as versions, cursors and references that must lead somewhere, is in
+//! the configuration of the service provider (`scim2-provider`).
 
 use scim2_syntax::{AttrPath, SyntaxPolicy};
 
