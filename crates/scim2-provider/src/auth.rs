@@ -79,7 +79,8 @@ pub trait Authenticator: Send + Sync + 'static {
     /// `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:costCenter`, each as a whole.
     ///
     /// They are neither shown nor found nor sorted by, whatever the policy makes of unknown
-    /// attributes in filters, and writing one is writing an unknown attribute. PUT and PATCH leave
+    /// attributes in filters (nor can `schemas` be asked for where something of an extension is
+    /// hidden), and writing one is writing an unknown attribute. PUT and PATCH leave
     /// what others wrote there. `id`, `externalId`, `schemas` and `meta` cannot be hidden; where
     /// something else is no attribute of the type either, everything is answered 500.
     ///

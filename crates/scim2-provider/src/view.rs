@@ -170,6 +170,12 @@ impl<'a> View<'a> {
             let path = used.parent.unwrap_or(used.path);
             let hides = match self.whole.resolve(path, policy) {
                 Ok(Resolved::Extension(extension)) => self.hides_of(extension.schema.id.as_str()),
+                // Which extensions a resource has stands in its `schemas`.
+                Ok(Resolved::Attribute { extension: None, attribute, .. })
+                    if attribute.name.as_str() == "schemas" =>
+                {
+                    self.hidden.iter().any(|hidden| hidden.extension.is_some())
+                }
                 Ok(_) => part.resolve(path, policy).is_err(),
                 Err(_) => false,
             };

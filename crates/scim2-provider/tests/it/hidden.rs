@@ -167,6 +167,7 @@ fn sec_08_filters_and_orders_find_it_as_little_as_an_unknown_attribute() {
             "emails.type eq \"work\"",
             &format!("{ENTERPRISE}:costCenter eq \"canary\""),
             &format!("{ENTERPRISE} pr"),
+            &format!("schemas eq \"{ENTERPRISE}\""),
         ] {
             let error = directory.refuses("partial", &format!("/Users?filter={}", url(filter)));
             assert_eq!(error["scimType"], "invalidFilter", "{filter}");
