@@ -496,7 +496,8 @@ pub enum StoreError {
     /// The position is not one of this store's.
     #[error("the cursor's position is unknown")]
     BadPosition,
-    /// The store cannot be reached or is too busy. The client may try again.
+    /// The store cannot be reached or is too busy. The client may try again. Where the connection
+    /// was lost while a change was being made for good, the change may have been made.
     #[error("the store is unavailable")]
     Unavailable {
         /// When to try again, if that is known.

@@ -1,12 +1,14 @@
 //! The store over PostgreSQL: its contract, and several service providers on one database.
 
+use std::time::Duration;
+
 use scim2_conformance::store;
 use scim2_core::change::{Member, MemberDelta};
 use scim2_core::resource::ResourceId;
 use scim2_core::{Resource, ResourceType};
 use scim2_provider::Store;
 use scim2_provider::store::{Load, StoreError, Stored};
-use scim2_sql::PostgresStore;
+use scim2_sql::{ConnectError, PostgresStore};
 use serde_json::json;
 
 use crate::database;
@@ -47,6 +49,86 @@ fn the_store_keeps_its_contract_where_transactions_in_each_others_way_fail() {
         let report = store::check(make).await;
         let broken: Vec<_> = report.broken().collect();
         assert!(report.is_success(), "{broken:#?}");
+    });
+}
+
+async fn refused(url: &str) -> ConnectError {
+    PostgresStore::connect(url).await.unwrap_err()
+}
+
+#[test]
+fn tables_of_other_versions_are_brought_up_to_date_or_refused() {
+    database::runtime().block_on(async {
+        let Some(url) = database::database("versions").await else { return };
+        // Whoever began to make the tables has gone.
+        let begun = "CREATE TABLE scim_meta (k text COLLATE \"C\" PRIMARY KEY, v text NOT NULL)";
+        database::execute(&url, begun).await;
+        let store = PostgresStore::connect(&url).await.unwrap();
+        store.ready().await.unwrap();
+        let set = |key: &str, value: &str| {
+            format!("UPDATE scim_meta SET v = '{value}' WHERE k = '{key}'")
+        };
+        database::execute(&url, &set("schema_version", "99")).await;
+        let newer = refused(&url).await;
+        assert!(matches!(newer, ConnectError::Newer { found: 99, .. }), "{newer}");
+        // Who has been there before is not used with tables that it does not know.
+        store.ready().await.unwrap_err();
+        let ConnectError::Newer { known, .. } = newer else { panic!("{newer}") };
+        database::execute(&url, &set("schema_version", &known.to_string())).await;
+        database::execute(&url, &set("fold_version", "old")).await;
+        let folded = refused(&url).await;
+        assert!(matches!(&folded, ConnectError::FoldVersion { found, .. } if found == "old"));
+        store.ready().await.unwrap_err();
+    });
+}
+
+#[test]
+fn a_database_that_is_not_there_is_told() {
+    database::runtime().block_on(async {
+        // Nobody listens where somebody has just left.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let gone = refused(&format!("postgres://scim@{address}/scim")).await;
+        assert!(matches!(gone, ConnectError::Database(_)), "{gone}");
+        let unread = refused("postgres://scim@localhost:port/scim").await;
+        assert!(matches!(unread, ConnectError::Config(_)), "{unread}");
+    });
+}
+
+#[test]
+fn who_waits_too_long_is_told_to_come_again() {
+    database::runtime().block_on(async {
+        let Some(url) = database::database("limits").await else { return };
+        let limit = Duration::from_millis(50);
+        let builder = PostgresStore::builder().connections(1).wait(limit).time_limit(limit * 4);
+        let store = builder.connect(&url).await.unwrap();
+        let (scope, ty) = (tenant("acme"), ResourceType::group());
+        let group = valid(&ty, json!({"displayName": "all"}));
+        let group = store.insert(&scope, &ty, group.into()).await.unwrap();
+        let id = ResourceId::from(group.id());
+        let (client, connection) =
+            tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+        let connection = tokio::spawn(connection);
+        client.batch_execute("BEGIN; LOCK TABLE scim_resource").await.unwrap();
+        let mut delta = MemberDelta::default();
+        delta.add.push(Member::new("one"));
+        // One waits for the lock, and the other for the only connection.
+        let (one, other) = tokio::join!(
+            store.change_members(&scope, &ty, &id, None, &delta, None),
+            store.get(&scope, &ty, &id, Load::Full),
+        );
+        let unavailable = |error: StoreError| {
+            matches!(error, StoreError::Unavailable { retry_after: Some(_), .. })
+        };
+        assert!(unavailable(one.unwrap_err()));
+        assert!(unavailable(other.unwrap_err()));
+        client.batch_execute("ROLLBACK").await.unwrap();
+        drop(client);
+        connection.await.unwrap().unwrap();
+        // Nothing was changed, and everything goes on.
+        assert_eq!(store.get(&scope, &ty, &id, Load::Full).await.unwrap(), Some(group));
+        store.change_members(&scope, &ty, &id, None, &delta, None).await.unwrap();
     });
 }
 
