@@ -41,6 +41,8 @@
 //! | values in a body, and their depth | `scim2_core::json` | 1,000,000 and 32 | 400 |
 //! | requests at a time | `ProviderConfig::max_concurrent` | 512 | 503, `Retry-After` |
 //! | requests a second, of a client or a tenant | `ProviderConfig::client_rate`, `tenant_rate` | none | 429, `Retry-After` |
+//! | members in an answer | `ProviderConfig::max_members` | 100,000 | 400 `tooMany` |
+//! | what a client deletes or deactivates within a time | `ProviderConfig::removals` | none | 403 |
 //!
 //! HTTP/2 is not spoken: where it is wanted, so is TLS, and both are for the proxy in front, which
 //! speaks HTTP/1.1 to what is behind it. What HTTP/2 lets one connection ask for at once then

@@ -49,7 +49,13 @@
 //!
 //! Bulk requests are on; [`ProviderConfig::bulk`] has their limits. `/Me` is
 //! [`ProviderConfig::me`], for authenticators whose clients are resources. Queries over all resource
-//! types at `/` and `/.search` are [`ProviderConfig::root_search`].
+//! types at `/` and `/.search` are [`ProviderConfig::root_search`]. References that must lead
+//! somewhere are [`ProviderConfig::references`], groups in no circles
+//! [`ProviderConfig::membership_cycles`], versions of users that change with their groups
+//! [`ProviderConfig::etag_include_groups`], and a limit on what one client may take away
+//! [`ProviderConfig::removals`]. What a client may see of a tenant is for its [`Authenticator`] to
+//! say: of resources in [`visible`](Authenticator::visible), of attributes in
+//! [`hidden`](Authenticator::hidden).
 //!
 //! # Metrics
 //!
