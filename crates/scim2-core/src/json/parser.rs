@@ -205,8 +205,10 @@ impl<'de> Parser<'de> {
         let (Ok(exact), Ok(double)) = (text.parse::<Number>(), text.parse::<f64>()) else {
             return expected("a number");
         };
-        // 0.1 is kept, though no double is equal to it: it is printed as 0.1 again.
-        if Number::try_from(double).is_ok_and(|kept| kept == exact) {
+        // 0.1 is kept, though no double is equal to it: it is printed as 0.1 again. What counts is
+        // what serde_json prints: of two decimals that are as short, `Display` may choose the other.
+        let printed = serde_json::Number::from_f64(double).map(|kept| kept.to_string());
+        if printed.is_some_and(|printed| printed.parse() == Ok(exact)) {
             visitor.visit_f64(double)
         } else {
             expected("a number of at most 17 digits within the range of a double")
@@ -456,6 +458,11 @@ mod tests {
         }
         for text in ["0.1234567890123456789", "18446744073709551617", "1e-400", "1e400"] {
             assert!(parse(text).is_err(), "{text}");
+        }
+        // Both are as short as can be and read as one double: the one that is printed is kept.
+        let printed = serde_json::to_string(&1_776_189_839_236_953.3).unwrap();
+        for text in ["1776189839236953.2", "1776189839236953.3"] {
+            assert_eq!(parse(text).is_ok(), text == printed, "{text}");
         }
     }
 
