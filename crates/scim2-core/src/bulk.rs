@@ -42,7 +42,7 @@ view! {
         /// After how many errors the rest is left undone; none means never.
         pub fail_on_errors: Option<u64> = "failOnErrors",
         /// The requests, in order.
-        pub operations: Vec<BulkOperation> = "Operations",
+        pub operations: Vec<BulkOperation> = "Operations" always,
     }
 }
 
@@ -72,7 +72,7 @@ view! {
         /// The URNs of the message; completed when written.
         pub schemas: Vec<String> = "schemas",
         /// The results, in the order of the requests (ruling B07).
-        pub operations: Vec<BulkResult> = "Operations",
+        pub operations: Vec<BulkResult> = "Operations" always,
     }
 }
 

@@ -25,7 +25,8 @@ use crate::value::parse_date_time;
 
 /// Declares a struct whose fields are members of a JSON object.
 ///
-/// `$wire` is the member's name. `schemas BASE` makes it a resource: `schemas` is written complete,
+/// `$wire` is the member's name; with `always` after it, it is written though there is nothing in
+/// it. `schemas BASE` makes it a resource: `schemas` is written complete,
 /// whatever the field holds.
 #[macro_export]
 #[doc(hidden)]
@@ -33,7 +34,7 @@ macro_rules! __view {
     (
         $(#[$meta:meta])*
         pub struct $name:ident $(schemas $base:ident)? {
-            $( $(#[$field_meta:meta])* pub $field:ident : $ty:ty = $wire:tt, )*
+            $( $(#[$field_meta:meta])* pub $field:ident : $ty:ty = $wire:tt $($always:ident)?, )*
         }
     ) => {
         $(#[$meta])*
@@ -142,7 +143,8 @@ macro_rules! __view {
             /// Whether the member of this name is written from a field.
             fn writes(&self, key: &str) -> bool {
                 $( if key.eq_ignore_ascii_case($wire) {
-                    return !$crate::macros::Slot::is_absent(&self.$field);
+                    return $crate::__view!(@always $($always)?)
+                        || !$crate::macros::Slot::is_absent(&self.$field);
                 } )*
                 false
             }
@@ -167,7 +169,8 @@ macro_rules! __view {
                     members.serialize_entry("schemas", &schemas)?;
                 }
                 $( if !(base.is_some() && $wire == "schemas")
-                    && !$crate::macros::Slot::is_absent(&self.$field)
+                    && ($crate::__view!(@always $($always)?)
+                        || !$crate::macros::Slot::is_absent(&self.$field))
                 {
                     members.serialize_entry($wire, &$crate::macros::Written(&self.$field))?;
                 } )*
@@ -190,6 +193,8 @@ macro_rules! __view {
             }
         }
     };
+    (@always) => { false };
+    (@always always) => { true };
     (@base) => { None };
     (@base $base:ident) => { Some($base) };
 }

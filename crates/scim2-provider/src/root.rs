@@ -223,8 +223,14 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             // None as soon as one type knows it.
             let failures: Option<Vec<Error>> =
                 types.iter().map(|(_, view)| view.ty().bind(&asked, &self.policy).err()).collect();
-            if let Some(error) = failures.into_iter().flatten().next() {
-                return Err(error);
+            match failures.as_deref() {
+                None | Some([]) => {}
+                Some([error]) => return Err(error.clone()),
+                Some(_) => {
+                    return Err(Error::invalid_filter(format_args!(
+                        "no resource type has an attribute `{used}` that filters can ask about"
+                    )));
+                }
             }
         }
         Ok(())

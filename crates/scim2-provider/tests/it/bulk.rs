@@ -391,6 +391,13 @@ fn r44_3_7_15_a_group_may_come_before_its_user() {
 }
 
 #[test]
+fn a_response_has_its_operations_even_if_there_are_none() {
+    let server = server();
+    let reply = server.post("/Bulk", json!({"schemas": [REQUEST], "Operations": []})).is(200);
+    assert_eq!(reply.body, json!({"schemas": [RESPONSE], "Operations": []}));
+}
+
+#[test]
 fn b07_results_come_in_the_order_of_the_request() {
     let server = server();
     let results = server.bulk(json!([

@@ -122,6 +122,9 @@ fn f10_an_attribute_that_a_type_lacks_has_no_value_there() {
     ] {
         server.filter("/", unknown).fails(400, "invalidFilter");
     }
+    server
+        .filter("/", "emails[nosuch eq 1]")
+        .naming("no resource type has an attribute `emails.nosuch`");
 }
 
 #[test]
