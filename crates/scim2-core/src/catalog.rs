@@ -211,45 +211,75 @@ impl ResourceType {
     /// # Errors
     /// `invalidPath` when the path names no string of the type's own schemas.
     pub fn with_canonical(self, path: &str, canonical: Canonical) -> Result<Self, Error> {
+        self.edited(path, |attribute| {
+            let is_text = attribute.attribute_type == AttributeType::String;
+            is_text.then(|| attribute.canonical = Some(canonical))
+        })
+    }
+
+    /// The same type with an attribute that other answers carry: a user's `groups`, which are dear to
+    /// find out, on request alone (ruling W30).
+    ///
+    /// ```
+    /// use scim2_core::{ResourceType, schema::Returned};
+    /// let users = ResourceType::user().with_returned("groups", Returned::Request)?;
+    /// assert_eq!(users.attribute("groups").unwrap().returned, Returned::Request);
+    /// # Ok::<(), scim2_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `invalidPath` when the path names no attribute of the type's own schemas.
+    pub fn with_returned(self, path: &str, returned: Returned) -> Result<Self, Error> {
+        self.edited(path, |attribute| {
+            attribute.returned = returned;
+            Some(())
+        })
+    }
+
+    /// The same type with an attribute changed; none where it cannot be.
+    fn edited(
+        self,
+        path: &str,
+        edit: impl FnOnce(&mut Attribute) -> Option<()>,
+    ) -> Result<Self, Error> {
         let path: AttrPath = path.parse().map_err(|error| Error::from_path(&error))?;
         let strict = Policy::strict();
-        let (uri, name, sub_attr) = match self
-            .resolve(&path, &strict)
-            .map_err(Error::invalid_path)?
-        {
-            Resolved::Attribute { extension, attribute, sub_attribute }
-                if sub_attribute.unwrap_or(attribute).attribute_type == AttributeType::String
-                    && (extension.is_some()
-                        || common_attribute(attribute.name.as_str()).is_none()) =>
-            {
-                let uri = extension.map(|extension| extension.schema.id.clone());
-                (uri, attribute.name.clone(), sub_attribute.map(|sub| sub.name.clone()))
-            }
-            _ => {
-                return Err(Error::invalid_path(format_args!(
-                    "`{path}` is no string of resource type `{}` that could have a canonical form",
-                    self.name()
-                )));
-            }
+        let resolved = self.resolve(&path, &strict).map_err(Error::invalid_path)?;
+        let (uri, name, sub_attr) = match resolved {
+            Resolved::Attribute { extension, attribute, sub_attribute } => (
+                extension.map(|extension| extension.schema.id.clone()),
+                Some(attribute.name.clone()),
+                sub_attribute.map(|sub| sub.name.clone()),
+            ),
+            _ => (None, None, None),
         };
-        Ok(self.change(|inner| {
-            let mut schemas = (inner.extensions.iter_mut())
-                .map(|extension| &mut extension.schema)
-                .filter(|schema| Some(&schema.id) == uri.as_ref());
-            let schema = if uri.is_none() { Some(&mut inner.schema) } else { schemas.next() };
-            let attributes = schema.map(|schema| &mut Arc::make_mut(schema).attributes);
-            let attribute = attributes.and_then(|all| all.iter_mut().find(|a| a.name == name));
-            let Some(attribute) = attribute else { return };
-            let target = match &sub_attr {
-                None => Some(attribute),
-                Some(sub_attr) => {
-                    attribute.sub_attributes.iter_mut().find(|sub| sub.name == *sub_attr)
-                }
+        let mut done = None;
+        let edited = self.change(|inner| {
+            let mut extensions = inner.extensions.iter_mut().map(|extension| &mut extension.schema);
+            let schema = match &uri {
+                None => Some(&mut inner.schema),
+                Some(uri) => extensions.find(|schema| schema.id == *uri),
             };
-            if let Some(target) = target {
-                target.canonical = Some(canonical);
-            }
-        }))
+            let attributes = schema.map(|schema| &mut Arc::make_mut(schema).attributes);
+            let attribute = attributes.zip(name).and_then(|(attributes, name)| {
+                attributes.iter_mut().find(|attribute| attribute.name == name)
+            });
+            let target = match sub_attr {
+                None => attribute,
+                Some(sub_attr) => attribute.and_then(|attribute| {
+                    attribute.sub_attributes.iter_mut().find(|sub| sub.name == sub_attr)
+                }),
+            };
+            // What is common to all resources is in no schema.
+            done = target.and_then(edit);
+        });
+        match done {
+            Some(()) => Ok(edited),
+            None => Err(Error::invalid_path(format_args!(
+                "`{path}` of resource type `{}` cannot be changed so",
+                edited.name()
+            ))),
+        }
     }
 
     /// User with the enterprise extension, at `/Users`.

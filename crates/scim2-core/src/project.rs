@@ -238,6 +238,20 @@ impl Projection {
     }
 }
 
+impl Projection {
+    /// The same for an answer to a request that writes nothing: what is returned on request must
+    /// then be named.
+    #[must_use]
+    pub fn needs_reading(&self, resource_type: &ResourceType, name: &str) -> bool {
+        let attribute = resource_type.attribute(name);
+        let on_request = attribute.is_some_and(|attribute| attribute.returned == Returned::Request);
+        match &self.0 {
+            Mode::All | Mode::Except(_) if on_request => false,
+            _ => self.needs(name),
+        }
+    }
+}
+
 /// A projection at work on the attributes of one schema.
 struct View<'a> {
     mode: &'a Mode,

@@ -59,7 +59,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         let view = self.view(cx, ty)?;
         let projection = self.projection(cx, view.ty())?;
         let condition = self.read_condition(cx, ty)?;
-        let load = condition.load(self.load_for(ty, &projection));
+        let load = condition.load(self.load_for_reading(ty, &projection));
         let scope = &cx.principal.scope;
         let not_modified = |version: &Version| match &cx.if_none_match {
             Some(known) if known.matches(version) => {

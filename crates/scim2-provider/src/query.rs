@@ -91,7 +91,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             Page::Index { start_index, .. } => Some(start_index),
             Page::Cursor { .. } => None,
         };
-        let mut query = Query::page(page).with_load(self.load_for(ty, &projection));
+        let mut query = Query::page(page).with_load(self.load_for_reading(ty, &projection));
         query.filter = bound;
         query.sort = sort;
 

@@ -122,10 +122,20 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         )))
     }
 
-    /// How much of a resource the store must read to show what the projection leaves.
+    /// How much of a resource the store must read to show what the projection leaves, to a request
+    /// that reads.
+    pub(crate) fn load_for_reading(&self, ty: &ResourceType, projection: &Projection) -> Load {
+        self.load(ty, |name| projection.needs_reading(ty, name))
+    }
+
+    /// The same for a request that writes, and is shown what it wrote.
     pub(crate) fn load_for(&self, ty: &ResourceType, projection: &Projection) -> Load {
-        let costly = (has_members(ty) && projection.needs("members"))
-            || (has_groups(ty) && projection.needs("groups"))
+        self.load(ty, |name| projection.needs(name))
+    }
+
+    fn load(&self, ty: &ResourceType, needs: impl Fn(&str) -> bool) -> Load {
+        let costly = (has_members(ty) && needs("members"))
+            || (has_groups(ty) && needs("groups"))
             || self.versions_groups(ty);
         if costly { Load::Full } else { Load::WithoutMembers }
     }

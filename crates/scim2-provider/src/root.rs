@@ -197,7 +197,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
                 }
                 self.rules.check_query(ty, request, filter)?;
                 let projection = self.projection_of(view.ty(), request)?;
-                let load = self.load_for(ty, &projection);
+                let load = self.load_for_reading(ty, &projection);
                 let sort = sort.ok().flatten();
                 let filter = filter.cloned().zip(bound);
                 let filter = self.within_visible(cx, ty, filter, &policy)?;

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use scim2_core::policy::UnknownAttributes;
 use scim2_core::project::{Projection, Written, parse_list, parse_list_with};
-use scim2_core::schema::Schema;
+use scim2_core::schema::{Returned, Schema};
 use scim2_core::{Policy, Resource, ResourceType, ScimType};
 use serde_json::{Map, Value, json};
 
@@ -468,5 +468,22 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn w30_what_is_returned_on_request_need_not_be_read() {
+    let users = ResourceType::user().with_returned("groups", Returned::Request).unwrap();
+    let reads = |attributes: &str, excluded: &str| {
+        let (attributes, excluded) =
+            (parse_list(attributes).unwrap(), parse_list(excluded).unwrap());
+        let projection = users.projection(&attributes, &excluded, &Policy::strict()).unwrap();
+        projection.needs_reading(&users, "groups")
+    };
+    assert!(!reads("", "") && !reads("", "title") && !reads("title", ""));
+    assert!(reads("groups", "") && reads("groups.display", ""));
+    assert!(Projection::all().needs_reading(&ResourceType::user(), "groups"));
+    for path in ["id", "externalId", "nosuch"] {
+        assert!(ResourceType::user().with_returned(path, Returned::Never).is_err(), "{path}");
     }
 }
