@@ -87,7 +87,7 @@ fn check_folder(folder: &Path, catalog: &Catalog) -> Result<Integrity, Failure> 
 }
 
 async fn check_database(url: &Secret, catalog: &Catalog) -> Result<Integrity, Failure> {
-    let store = PostgresStore::connect(url.expose()).await;
+    let store = PostgresStore::builder().expect_tables().connect(url.expose()).await;
     let store = store.map_err(|error| Failure::because("database", &error))?;
     store.check(catalog).await.map_err(|error| Failure::because("check", &error))
 }

@@ -113,6 +113,23 @@ fn a_database_that_must_have_tls_is_refused() {
 }
 
 #[test]
+fn a_database_is_checked_while_it_is_served_and_nothing_is_made_in_another() {
+    let Some(url) = database("db check") else { return };
+    let check = || {
+        let output = command().args(["db", "check"]).env("SCIM_DATABASE_URL", &url).output();
+        let output = output.unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(text).unwrap())
+    };
+    let (sound, message) = check();
+    assert!(!sound && message.contains("no store of SCIM resources"), "{message}");
+    let [server, _other] = two(&url);
+    create(&server, "/Users", &json!({"schemas": [USER], "userName": "one"}));
+    let (sound, message) = check();
+    assert!(sound && message.starts_with("1 resources"), "{message}");
+}
+
+#[test]
 fn of_two_servers_one_gives_a_name_away_once() {
     let Some(url) = database("two servers, one name") else { return };
     let servers = two(&url);

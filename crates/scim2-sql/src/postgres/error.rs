@@ -27,6 +27,17 @@ pub enum ConnectError {
         /// The newest version that this library knows.
         known: i64,
     },
+    /// The tables were made by an earlier version of this library, and are not to be changed.
+    #[error("the store has schema version {found}: a store must be opened once to have {known}")]
+    Older {
+        /// The version of the tables.
+        found: i64,
+        /// The version that opening the store gives them.
+        known: i64,
+    },
+    /// There are no tables, and none are to be made.
+    #[error("the database holds no store of SCIM resources")]
+    Missing,
     /// The comparison keys in the tables were made by other rules, so that look-ups would miss.
     #[error("the store's comparison keys have version `{found}`, this library makes `{known}`")]
     FoldVersion {

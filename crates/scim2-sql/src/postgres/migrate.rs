@@ -1,6 +1,7 @@
 //! The tables: making them, recognising them, bringing them up to date.
 
 use scim2_core::key::FOLD_VERSION;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, GenericClient};
 
 use super::error::ConnectError;
@@ -39,10 +40,19 @@ pub(crate) async fn migrate(client: &mut Client) -> Result<(), ConnectError> {
 /// Whether the tables are what [`migrate`] leaves behind.
 pub(crate) async fn check_versions(client: &impl GenericClient) -> Result<(), ConnectError> {
     let sql = "SELECT v FROM scim_meta WHERE k = 'schema_version'";
-    let found: String = client.query_one(sql, &[]).await?.get(0);
+    let found: String = match client.query_one(sql, &[]).await {
+        Ok(row) => row.get(0),
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => {
+            return Err(ConnectError::Missing);
+        }
+        Err(error) => return Err(error.into()),
+    };
     let found = found.parse::<i64>().unwrap_or_default();
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    if found != known {
+    if found < known {
+        return Err(ConnectError::Older { found, known });
+    }
+    if found > known {
         return Err(ConnectError::Newer { found, known });
     }
     check_fold_version(client).await

@@ -445,6 +445,14 @@ pub struct PostgresStoreBuilder {
     connections: usize,
     wait: Duration,
     time_limit: Duration,
+    tables: Tables,
+}
+
+/// What becomes of tables that are not there, or not up to date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tables {
+    Make,
+    Expect,
 }
 
 impl PostgresStoreBuilder {
@@ -484,6 +492,13 @@ impl PostgresStoreBuilder {
     #[must_use]
     pub fn time_limit(self, time_limit: Duration) -> Self {
         Self { time_limit, ..self }
+    }
+
+    /// Expects the tables to be there and up to date, instead of making them: for who only looks,
+    /// and for a role of the database that may not.
+    #[must_use]
+    pub fn expect_tables(self) -> Self {
+        Self { tables: Tables::Expect, ..self }
     }
 
     /// Opens the store in the database that a connection string names, without TLS: over loopback,
@@ -532,11 +547,16 @@ impl PostgresStoreBuilder {
             .map_err(|error| ConnectError::Database(Box::new(error)))?;
         let mut client = pool.get().await?;
         let mut attempt = 1;
-        while let Err(error) = migrate(&mut client).await {
-            if attempt == MAX_RACES || !error.is_race() {
-                return Err(error);
+        loop {
+            let ready = match self.tables {
+                Tables::Make => migrate(&mut client).await,
+                Tables::Expect => check_versions(&**client).await,
+            };
+            match ready {
+                Ok(()) => break,
+                Err(error) if attempt == MAX_RACES || !error.is_race() => return Err(error),
+                Err(_) => pause(attempt).await,
             }
-            pause(attempt).await;
             attempt += 1;
         }
         drop(client);
@@ -562,6 +582,7 @@ impl Default for PostgresStoreBuilder {
             connections: Self::CONNECTIONS,
             wait: Self::WAIT,
             time_limit: Self::TIME_LIMIT,
+            tables: Tables::Make,
         }
     }
 }

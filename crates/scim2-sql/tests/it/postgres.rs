@@ -60,11 +60,15 @@ async fn refused(url: &str) -> ConnectError {
 fn tables_of_other_versions_are_brought_up_to_date_or_refused() {
     database::runtime().block_on(async {
         let Some(url) = database::database("versions").await else { return };
+        let expect = || PostgresStore::builder().expect_tables().connect(&url);
+        let missing = expect().await.unwrap_err();
+        assert!(matches!(missing, ConnectError::Missing), "{missing}");
         // Whoever began to make the tables has gone.
         let begun = "CREATE TABLE scim_meta (k text COLLATE \"C\" PRIMARY KEY, v text NOT NULL)";
         database::execute(&url, begun).await;
         let store = PostgresStore::connect(&url).await.unwrap();
         store.ready().await.unwrap();
+        expect().await.unwrap();
         let set = |key: &str, value: &str| {
             format!("UPDATE scim_meta SET v = '{value}' WHERE k = '{key}'")
         };
@@ -74,6 +78,9 @@ fn tables_of_other_versions_are_brought_up_to_date_or_refused() {
         // Who has been there before is not used with tables that it does not know.
         store.ready().await.unwrap_err();
         let ConnectError::Newer { known, .. } = newer else { panic!("{newer}") };
+        database::execute(&url, &set("schema_version", "0")).await;
+        let older = expect().await.unwrap_err();
+        assert!(matches!(older, ConnectError::Older { found: 0, .. }), "{older}");
         database::execute(&url, &set("schema_version", &known.to_string())).await;
         database::execute(&url, &set("fold_version", "old")).await;
         let folded = refused(&url).await;
