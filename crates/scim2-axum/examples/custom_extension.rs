@@ -106,6 +106,7 @@ pub(crate) fn app() -> Result<Router, AnyError> {
 #[tokio::main]
 async fn main() -> Result<(), AnyError> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+    eprintln!("serving http://127.0.0.1:8080/scim/v2");
     scim2_axum::serve(listener, app()?, std::future::pending()).await?;
     Ok(())
 }

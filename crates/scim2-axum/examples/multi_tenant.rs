@@ -61,6 +61,7 @@ pub(crate) fn app(tenants: &[(&str, &str)]) -> Result<Router, AnyError> {
 async fn main() -> Result<(), AnyError> {
     let app = app(&[("acme", "secret-of-acme"), ("globex", "secret-of-globex")])?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+    eprintln!("serving http://127.0.0.1:8080/acme/scim/v2");
     scim2_axum::serve(listener, app, std::future::pending()).await?;
     Ok(())
 }

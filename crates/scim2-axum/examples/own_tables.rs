@@ -261,6 +261,7 @@ pub(crate) fn app(accounts: Arc<Accounts>) -> Result<Router, AnyError> {
 async fn main() -> Result<(), AnyError> {
     let app = app(Arc::new(Accounts::new(Connection::open_in_memory()?)?))?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+    eprintln!("serving http://127.0.0.1:8080/scim/v2");
     scim2_axum::serve(listener, app, std::future::pending()).await?;
     Ok(())
 }
