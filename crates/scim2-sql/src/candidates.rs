@@ -2,15 +2,17 @@
 //!
 //! What is made here is a superset, found through an index: rows outside it cannot match. Which
 //! of the rows inside do is decided by the filter's whole condition. So an index can make a query
-//! slow, but never wrong.
+//! slow, but never wrong. Only where the filter is no more than one comparison, and the index holds
+//! just the keys that it compares, is there nothing left to decide ([`Lookup::exact`]).
 
 use scim2_core::ResourceType;
 use scim2_core::bind::{BoundAttr, BoundFilter, BoundValue};
 use scim2_core::syntax::CompareOp;
+use scim2_provider::Scope;
 use scim2_provider::store::{has_groups, has_members, singular_references};
 
 use crate::own::Own;
-use crate::shape::{INDEXED, unique_path};
+use crate::shape::{EXTERNAL_ID, INDEXED, unique_path};
 use crate::sql::Sql;
 
 /// How many look-ups one query makes at most. Beyond it, every row is a candidate. SQLite takes
@@ -44,6 +46,23 @@ pub(crate) enum Lookup {
 }
 
 impl Lookup {
+    /// The look-up by key that finds what matches a filter and nothing else; none where there is
+    /// more to decide.
+    pub(crate) fn exact(ty: &ResourceType, scope: &Scope, filter: &BoundFilter) -> Option<Self> {
+        let BoundFilter::Compare { attr, op: CompareOp::Eq, value: BoundValue::Text(key) } = filter
+        else {
+            return None;
+        };
+        let lookup = Finder { ty, element_of: None }.lookup(attr, key)?;
+        match &lookup {
+            Self::Unique { .. } => Some(lookup),
+            // The index has those of all provisioning domains.
+            Self::Indexed { path, .. } if *path == EXTERNAL_ID && scope.domain.is_some() => None,
+            Self::Indexed { .. } => Some(lookup),
+            _ => None,
+        }
+    }
+
     /// Writes a SELECT of row numbers, whose text depends on the kind of look-up alone.
     fn write(&self, own: &Own<'_>, sql: &mut Sql) {
         match self {

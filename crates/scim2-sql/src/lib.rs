@@ -70,6 +70,7 @@ mod id;
 mod integrity;
 mod keys;
 mod lower;
+mod names;
 mod own;
 #[cfg(feature = "postgres")]
 mod postgres;

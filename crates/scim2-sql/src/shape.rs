@@ -12,10 +12,13 @@ use serde_json::{Map, Value};
 
 use crate::search;
 
+/// The path under which `externalId` is indexed.
+pub(crate) const EXTERNAL_ID: &str = "externalId";
+
 /// Attributes beside the unique ones that filters find without reading every resource. A change
 /// of this list needs a migration that builds the index anew.
 pub(crate) const INDEXED: [&str; 4] = [
-    "externalId",
+    EXTERNAL_ID,
     "displayName",
     "emails.value",
     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber",

@@ -21,10 +21,7 @@ use super::read::{Kept, Reader, id_key};
 use crate::keys::{escape, indexed, unescape};
 use crate::search;
 use crate::secret::Hashed;
-use crate::shape::{Content, Member, clear_reference};
-
-/// The path under which `externalId` is indexed.
-const EXTERNAL_ID: &str = "externalId";
+use crate::shape::{Content, EXTERNAL_ID, Member, clear_reference};
 
 /// The numbers of everything that a change may write, made before its transaction begins.
 pub(crate) struct Numbers {

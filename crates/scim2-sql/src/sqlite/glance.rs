@@ -1,41 +1,72 @@
 //! Look-ups that are over before a thread could be woken for them.
 
-use std::sync::{Mutex, TryLockError};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, TryLockError};
+use std::time::Duration;
 
-use chrono::DateTime;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, params};
 use scim2_core::ResourceType;
-use scim2_core::etag::Version;
 use scim2_core::resource::ResourceId;
 use scim2_provider::Scope;
-use scim2_provider::text::StoredText;
+use scim2_provider::store::{Load, Page, Query, StoreError};
+use scim2_provider::text::{StoredText, TextResult};
 
-use super::id;
-use super::read::id_column;
+use super::error::Sqlite;
+use super::read::{Kept, Reader, columns, name_id, tenant};
+use crate::candidates::Lookup;
+use crate::names::Remembered;
 
-/// Connections on which whoever asks reads one row at once: by the unique index on identifiers,
-/// without a wait for anybody. What takes more than that is for the threads.
+/// How many results are looked up like this at most.
+const RESULTS: u64 = 16;
+/// How many steps of SQLite's machine go by between two looks at how many there were.
+const STEPS_BETWEEN_LOOKS: i32 = 1_000;
+/// How many looks a glance takes: far less than a millisecond.
+const LOOKS: u32 = 20;
+
+/// Connections on which whoever asks reads what a key finds at once: by an index, without a wait
+/// for anybody. What takes more than that is for the threads.
 pub(crate) struct Glance {
-    connections: Vec<Mutex<Connection>>,
+    connections: Vec<Mutex<Looking>>,
+    tenants: Remembered,
+    names: Remembered,
 }
 
-/// A resource as text, where nothing that others can change is shown of it: it is in no group, has
-/// no members and refers to nobody.
-const SQL: &str = "SELECT r.id, r.version, r.created, r.modified, r.doc
-     FROM scim_tenant t, scim_name n, scim_resource r
-     WHERE t.name = ?1 AND n.name = ?2
-       AND r.tenant = t.tenant AND r.id = ?3 AND r.rtype = n.name_id
-       AND NOT EXISTS (SELECT 1 FROM scim_member WHERE tenant = r.tenant AND member = r.id)
-       AND NOT EXISTS (SELECT 1 FROM scim_member WHERE group_pk = r.pk)
-       AND NOT EXISTS (SELECT 1 FROM scim_ref WHERE pk = r.pk)";
+struct Looking {
+    connection: Connection,
+    looks: Arc<AtomicU32>,
+}
+
+/// Users by a value of theirs that is unique.
+const BY_UNIQUE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM scim_uniq k JOIN scim_resource r ON r.pk = k.pk
+      WHERE k.tenant = ?1 AND k.path = ?3 AND k.key = ?4 AND r.rtype = ?2 LIMIT ?5"
+);
+
+/// The same by a value that others may have too, each once.
+const BY_INDEXED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM scim_idx k JOIN scim_resource r ON r.pk = k.pk
+      WHERE k.tenant = ?1 AND k.rtype = ?2 AND k.path = ?3 AND k.key = ?4
+      ORDER BY k.pk LIMIT ?5"
+);
 
 impl Glance {
     /// The connections are not waited for, nor do they wait for others.
     pub(crate) fn new(connections: Vec<Connection>) -> Result<Self, rusqlite::Error> {
-        for connection in &connections {
-            connection.busy_timeout(std::time::Duration::ZERO)?;
-        }
-        Ok(Self { connections: connections.into_iter().map(Mutex::new).collect() })
+        let connections = connections.into_iter().map(|mut connection| {
+            connection.busy_timeout(Duration::ZERO)?;
+            let looks = Arc::new(AtomicU32::new(0));
+            let counted = Arc::clone(&looks);
+            let stop = move || counted.fetch_add(1, Ordering::Relaxed) >= LOOKS;
+            connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(stop))?;
+            Ok(Mutex::new(Looking { connection, looks }))
+        });
+        let connections = connections.collect::<Result<_, rusqlite::Error>>()?;
+        let (tenants, names) = (Remembered::default(), Remembered::default());
+        Ok(Self { connections, tenants, names })
     }
 
     /// None if it is not there, or not to be found like this, for whatever reason: the threads
@@ -45,34 +76,82 @@ impl Glance {
         scope: &Scope,
         ty: &ResourceType,
         id: &ResourceId,
+        load: Load,
     ) -> Option<StoredText> {
-        if scope.domain.is_some() {
+        self.look(|looking| {
+            let Some(reader) = self.reader(looking, scope, ty)? else { return Ok(None) };
+            reader.find_with(id.as_str(), |kept| reader.text(kept, load))
+        })
+    }
+
+    /// What a query finds that asks for no more than the resources with one value.
+    pub(crate) fn query_text(
+        &self,
+        scope: &Scope,
+        ty: &ResourceType,
+        query: &Query,
+    ) -> Option<TextResult> {
+        let filter = query.filter.as_ref().filter(|_| query.sort.is_none())?;
+        let (Page::Index { start_index: 0..=1, count } | Page::Cursor { after: None, count }) =
+            &query.page
+        else {
             return None;
-        }
+        };
+        let most = (*count).min(RESULTS);
+        let (sql, path, key) = match Lookup::exact(ty, scope, filter)? {
+            Lookup::Unique { path, key } => (BY_UNIQUE, path, key),
+            Lookup::Indexed { path, key } => (BY_INDEXED, path.to_owned(), key),
+            _ => return None,
+        };
+        self.look(|looking| {
+            let Some(reader) = self.reader(looking, scope, ty)? else { return Ok(None) };
+            let known = self
+                .names
+                .get(&path)
+                .map_or_else(|| name_id(reader.connection, &path), |number| Ok(Some(number)));
+            let Some(number) = known? else { return Ok(None) };
+            self.names.put(&path, number);
+            let limit = i64::try_from(most.saturating_add(1)).unwrap_or(i64::MAX);
+            let values = params![reader.tenant, reader.rtype, number, key, limit];
+            let mut statement = reader.connection.prepare_cached(sql).db()?;
+            let mut rows = statement.query(values).db()?;
+            let mut texts = Vec::new();
+            while let Some(row) = rows.next().db()? {
+                texts.push(reader.text(&Kept::of(row).db()?, query.load)?);
+            }
+            let total = u64::try_from(texts.len()).unwrap_or(u64::MAX);
+            Ok((total <= most).then(|| TextResult::new(Some(total), texts, None)))
+        })
+    }
+
+    /// What is seen on a connection that is free.
+    fn look<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<Option<T>, StoreError>,
+    ) -> Option<T> {
         let free = self.connections.iter().find_map(|connection| match connection.try_lock() {
             Ok(free) => Some(free),
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         })?;
-        let mut statement = free.prepare_cached(SQL).ok()?;
-        let key = params![scope.tenant.as_str(), ty.name(), id::to_sql(id.as_str())];
-        let found = statement.query_row(key, |row| text(row, ty, id)).optional();
-        found.ok().flatten().flatten()
+        free.looks.store(0, Ordering::Relaxed);
+        work(&free.connection).ok().flatten()
     }
-}
 
-fn text(
-    row: &Row<'_>,
-    ty: &ResourceType,
-    id: &ResourceId,
-) -> Result<Option<StoredText>, rusqlite::Error> {
-    // What was asked for may be another text for the same key.
-    if id_column(row, 0)? != id.as_str() {
-        return Ok(None);
+    fn reader<'a>(
+        &self,
+        connection: &'a Connection,
+        scope: &'a Scope,
+        ty: &'a ResourceType,
+    ) -> Result<Option<Reader<'a>>, StoreError> {
+        let name = scope.tenant.as_str();
+        if let (Some(tenant), Some(rtype)) = (self.tenants.get(name), self.names.get(ty.name())) {
+            return Ok(Some(Reader { connection, scope, ty, tenant, rtype }));
+        }
+        let Some(tenant) = tenant(connection, scope)? else { return Ok(None) };
+        let Some(rtype) = name_id(connection, ty.name())? else { return Ok(None) };
+        self.tenants.put(name, tenant);
+        self.names.put(ty.name(), rtype);
+        Ok(Some(Reader { connection, scope, ty, tenant, rtype }))
     }
-    let version = Version::weak(row.get::<_, i64>(1)?);
-    let time = |column| Ok::<_, rusqlite::Error>(DateTime::from_timestamp_millis(row.get(column)?));
-    let (Some(created), Some(modified)) = (time(2)?, time(3)?) else { return Ok(None) };
-    let document = row.get_ref(4)?.as_bytes()?;
-    Ok(Some(StoredText::from_json(ty, id.as_str(), document, version, (created, modified))))
 }

@@ -12,7 +12,7 @@ use scim2_provider::{ProvisioningDomain, Scope, TenantId};
 use super::error::Sqlite;
 use super::id;
 use super::read::id_column;
-use super::write::{ensure_name, ensure_tenant};
+use super::threads::Writing;
 use crate::SqliteStore;
 
 /// What is told of one change.
@@ -26,7 +26,7 @@ pub(crate) struct Entry<'a> {
 
 /// Writes down what was done to a resource, if that is wanted.
 pub(crate) fn put_stored(
-    connection: &Connection,
+    writing: &Writing<'_>,
     scope: &Scope,
     ty: &ResourceType,
     stored: &Stored,
@@ -34,21 +34,18 @@ pub(crate) fn put_stored(
 ) -> Result<(), StoreError> {
     let Some(record) = record else { return Ok(()) };
     let (version, at) = (&stored.version, stored.last_modified.timestamp_millis());
-    put(
-        connection,
-        scope,
-        &Entry { resource_type: ty.name(), id: stored.id(), version, at, record },
-    )
+    put(writing, scope, &Entry { resource_type: ty.name(), id: stored.id(), version, at, record })
 }
 
 /// Writes down what was done.
 pub(crate) fn put(
-    connection: &Connection,
+    writing: &Writing<'_>,
     scope: &Scope,
     entry: &Entry<'_>,
 ) -> Result<(), StoreError> {
-    let tenant = ensure_tenant(connection, scope)?;
-    let rtype = ensure_name(connection, entry.resource_type)?;
+    let connection = writing.connection;
+    let tenant = writing.tenant(scope)?;
+    let rtype = writing.name(entry.resource_type)?;
     let domain = scope.domain.as_ref().map(ProvisioningDomain::as_str);
     let record = serde_json::to_string(entry.record).map_err(StoreError::internal)?;
     let sql = "INSERT INTO scim_outbox (tenant, domain, rtype, id, version, at, record)

@@ -12,9 +12,9 @@ use scim2_core::syntax::CompareOp;
 use scim2_core::{Resource, ResourceType};
 use scim2_provider::Scope;
 use scim2_provider::store::{
-    Load, Page, Position, Query, QueryResult, SortedPosition, StoreError, Stored,
-    singular_references,
+    Load, Page, Position, Query, QueryResult, SortedPosition, StoreError, singular_references,
 };
+use scim2_provider::text::TextResult;
 
 use super::error::Sqlite;
 use super::id;
@@ -34,10 +34,38 @@ pub(crate) fn run(
     let Some(reader) = Reader::new(connection, scope, ty)? else {
         return Ok(QueryResult::new(Some(0), Vec::new(), None));
     };
-    let own = own(&reader);
+    let Rows { total, rows, next } = find(&reader, query)?;
+    let stored = rows.iter().map(|kept| reader.stored(kept, query.load));
+    Ok(QueryResult::new(total, stored.collect::<Result<_, _>>()?, next))
+}
+
+/// The same as text.
+pub(crate) fn run_text(
+    connection: &Connection,
+    scope: &Scope,
+    ty: &ResourceType,
+    query: &Query,
+) -> Result<TextResult, StoreError> {
+    let Some(reader) = Reader::new(connection, scope, ty)? else {
+        return Ok(TextResult::new(Some(0), Vec::new(), None));
+    };
+    let Rows { total, rows, next } = find(&reader, query)?;
+    let texts = rows.iter().map(|kept| reader.text(kept, query.load));
+    Ok(TextResult::new(total, texts.collect::<Result<_, _>>()?, next))
+}
+
+/// The rows of a page.
+struct Rows {
+    total: Option<u64>,
+    rows: Vec<Kept>,
+    next: Option<Position>,
+}
+
+fn find(reader: &Reader<'_>, query: &Query) -> Result<Rows, StoreError> {
+    let own = own(reader);
     let found = Found::of(&own, query.filter.as_ref());
     let order = query.sort.as_ref().map(|sort| own.sorted_by(sort.attr()));
-    let search = Search { reader: &reader, query };
+    let search = Search { reader, query };
     match order.transpose() {
         _ if found.extent == Extent::Superset => search.by_document(&found),
         Err(_) => search.by_document(&found),
@@ -96,7 +124,7 @@ enum Visit {
 
 impl Search<'_> {
     /// Everything, in the order of creation: no document is read that is not returned.
-    fn plain(&self) -> Result<QueryResult, StoreError> {
+    fn plain(&self) -> Result<Rows, StoreError> {
         const COUNT: &str = "SELECT count(*) FROM scim_resource WHERE tenant = ?1 AND rtype = ?2";
         let reader = self.reader;
         let mut statement = reader.connection.prepare_cached(COUNT).db()?;
@@ -127,16 +155,11 @@ impl Search<'_> {
             }
         };
         let next = rows.last().filter(|_| more).map(|last| position(&last.id));
-        let resources = self.load(rows)?;
-        Ok(QueryResult::new(u64::try_from(total).ok(), resources, next))
+        Ok(Rows { total: u64::try_from(total).ok(), rows, next })
     }
 
     /// What matches, decided by the database.
-    fn by_condition(
-        &self,
-        found: &Found,
-        order: Option<&Operand>,
-    ) -> Result<QueryResult, StoreError> {
+    fn by_condition(&self, found: &Found, order: Option<&Operand>) -> Result<Rows, StoreError> {
         let order = order.zip(self.query.sort.as_ref());
         let mut sql = found.from.after_words("SELECT r.pk");
         let (skip, count, by_cursor) = match &self.query.page {
@@ -177,11 +200,10 @@ impl Search<'_> {
         for pk in page {
             rows.extend(self.reader.row(pk)?);
         }
-        let resources = self.load(rows)?;
-        let next = resources.last().filter(|_| more).map(|last| self.position(last));
+        let next = rows.last().filter(|_| more).map(|last| self.position(last)).transpose()?;
         let first =
             matches!(self.query.page, Page::Index { .. } | Page::Cursor { after: None, .. });
-        Ok(QueryResult::new((first && !more).then_some(total), resources, next))
+        Ok(Rows { total: (first && !more).then_some(total), rows, next })
     }
 
     /// Writes the condition that a row comes after a position.
@@ -207,18 +229,15 @@ impl Search<'_> {
     }
 
     /// The place after a resource.
-    fn position(&self, last: &Stored) -> Position {
-        match &self.query.sort {
-            Some(sort) => {
-                let key = sort.key(&last.document(self.reader.ty));
-                SortedPosition::new(key, last.id().into()).encode()
-            }
-            None => position(last.id()),
-        }
+    fn position(&self, last: &Kept) -> Result<Position, StoreError> {
+        let Some(sort) = &self.query.sort else { return Ok(position(&last.id)) };
+        let stored = self.reader.stored(last, self.query.load)?;
+        let key = sort.key(&stored.document(self.reader.ty));
+        Ok(SortedPosition::new(key, stored.id().into()).encode())
     }
 
     /// What matches, decided on the documents.
-    fn by_document(&self, found: &Found) -> Result<QueryResult, StoreError> {
+    fn by_document(&self, found: &Found) -> Result<Rows, StoreError> {
         match &self.query.sort {
             Some(sort) => self.sorted(found, sort),
             None => self.filtered(found),
@@ -226,7 +245,7 @@ impl Search<'_> {
     }
 
     /// What matches, in the order of creation.
-    fn filtered(&self, found: &Found) -> Result<QueryResult, StoreError> {
+    fn filtered(&self, found: &Found) -> Result<Rows, StoreError> {
         let (skip, count, after) = match &self.query.page {
             Page::Index { start_index, count } => (start_index.saturating_sub(1), *count, None),
             Page::Cursor { after, count } => (0, *count, after.as_ref()),
@@ -249,11 +268,11 @@ impl Search<'_> {
         })?;
         let next = page.last().filter(|_| more).map(|last: &Kept| position(&last.id));
         let total = (!by_cursor || (first_page && !more)).then_some(total);
-        Ok(QueryResult::new(total, self.load(page)?, next))
+        Ok(Rows { total, rows: page, next })
     }
 
     /// What matches, in the order of an attribute.
-    fn sorted(&self, rows: &Found, sort: &SortKey) -> Result<QueryResult, StoreError> {
+    fn sorted(&self, rows: &Found, sort: &SortKey) -> Result<Rows, StoreError> {
         let mut matches: Vec<Match> = Vec::new();
         self.matches(rows, None, |kept, document| {
             matches.push(Match { key: sort.key(document), id: kept.id.into(), pk: kept.pk });
@@ -283,8 +302,7 @@ impl Search<'_> {
         for found in page {
             rows.extend(self.reader.row(found.pk)?);
         }
-        let total = u64::try_from(total).ok();
-        Ok(QueryResult::new(total, self.load(rows)?, next))
+        Ok(Rows { total: u64::try_from(total).ok(), rows, next })
     }
 
     /// Visits the rows that match, in the order of creation.
@@ -374,10 +392,6 @@ impl Search<'_> {
         let mut statement = self.reader.connection.prepare_cached(sql).db()?;
         let rows = statement.query_map(values, Kept::of).db()?;
         rows.collect::<Result<_, _>>().db()
-    }
-
-    fn load(&self, rows: Vec<Kept>) -> Result<Vec<Stored>, StoreError> {
-        rows.iter().map(|kept| self.reader.stored(kept, self.query.load)).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Rows to resources.
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use scim2_core::etag::Version;
 use scim2_core::{Resource, ResourceType};
@@ -8,6 +8,7 @@ use scim2_provider::Scope;
 use scim2_provider::store::{
     Load, StoreError, Stored, has_groups, has_members, singular_references,
 };
+use scim2_provider::text::StoredText;
 use serde_json::{Map, Value};
 
 use super::error::Sqlite;
@@ -15,7 +16,17 @@ use super::id;
 use crate::shape::container;
 
 /// The columns of a [`Kept`], of a row called `r`.
-pub(crate) const COLUMNS: &str = "r.pk, r.id, r.version, r.created, r.modified, r.doc";
+macro_rules! columns {
+    () => {
+        "r.pk, r.id, r.version, r.created, r.modified, r.doc,
+         EXISTS (SELECT 1 FROM scim_member WHERE tenant = r.tenant AND member = r.id),
+         EXISTS (SELECT 1 FROM scim_ref WHERE pk = r.pk)"
+    };
+}
+pub(crate) use columns;
+
+/// The columns of a [`Kept`], of a row called `r`.
+pub(crate) const COLUMNS: &str = columns!();
 
 /// A row of `scim_resource`.
 #[derive(Clone, Debug)]
@@ -26,6 +37,10 @@ pub(crate) struct Kept {
     pub(crate) created: i64,
     pub(crate) modified: i64,
     pub(crate) doc: String,
+    /// Whether it is a member of a group.
+    pub(crate) in_group: bool,
+    /// Whether it refers to another, as `manager` does.
+    pub(crate) refers: bool,
 }
 
 impl Kept {
@@ -37,7 +52,18 @@ impl Kept {
             created: row.get(3)?,
             modified: row.get(4)?,
             doc: row.get(5)?,
+            in_group: row.get(6)?,
+            refers: row.get(7)?,
         })
+    }
+
+    /// When it was made and when it was changed last.
+    fn times(&self) -> Result<(DateTime<Utc>, DateTime<Utc>), StoreError> {
+        let time = |milliseconds| {
+            DateTime::from_timestamp_millis(milliseconds)
+                .ok_or_else(|| StoreError::internal("a time in the store is out of range"))
+        };
+        Ok((time(self.created)?, time(self.modified)?))
     }
 
     /// The document as it is kept.
@@ -125,16 +151,27 @@ impl<'a> Reader<'a> {
 
     /// The row of a resource.
     pub(crate) fn find(&self, id: &str) -> Result<Option<Kept>, StoreError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM scim_resource r WHERE r.tenant = ?1 AND r.id = ?2 AND r.rtype = ?3"
+        self.find_with(id, |kept| Ok(kept.clone()))
+    }
+
+    /// What is to be done with the row of a resource, in the state in which it was found.
+    pub(crate) fn find_with<T>(
+        &self,
+        id: &str,
+        work: impl FnOnce(&Kept) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        const SQL: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM scim_resource r WHERE r.tenant = ?1 AND r.id = ?2 AND r.rtype = ?3"
         );
-        let mut statement = self.connection.prepare_cached(&sql).db()?;
-        let kept = statement
-            .query_row(params![self.tenant, id::to_sql(id), self.rtype], Kept::of)
-            .optional()
-            .db()?;
+        let mut statement = self.connection.prepare_cached(SQL).db()?;
+        // As long as this is not over, other statements see the same state.
+        let mut rows = statement.query(params![self.tenant, id::to_sql(id), self.rtype]).db()?;
+        let Some(row) = rows.next().db()? else { return Ok(None) };
+        let kept = Kept::of(row).db()?;
         // What was asked for may be another text for the same key.
-        Ok(kept.filter(|kept| kept.id == id))
+        if kept.id == id { work(&kept).map(Some) } else { Ok(None) }
     }
 
     /// The row with this number.
@@ -146,21 +183,51 @@ impl<'a> Reader<'a> {
 
     /// A row as callers see it.
     pub(crate) fn stored(&self, kept: &Kept, load: Load) -> Result<Stored, StoreError> {
-        let resource = self.resource(kept, &Computed::of(load))?;
-        let time = |milliseconds| {
-            DateTime::from_timestamp_millis(milliseconds)
-                .ok_or_else(|| StoreError::internal("a time in the store is out of range"))
-        };
-        let (created, modified) = (time(kept.created)?, time(kept.modified)?);
+        self.stored_as(kept, kept.document()?, load)
+    }
+
+    /// The same of a row whose document is at hand.
+    pub(crate) fn stored_as(
+        &self,
+        kept: &Kept,
+        document: Resource,
+        load: Load,
+    ) -> Result<Stored, StoreError> {
+        let resource = self.complete(kept, document, &Computed::of(load))?;
+        let (created, modified) = kept.times()?;
         Ok(Stored::new(resource, Version::weak(kept.version), created, modified))
+    }
+
+    /// A row as text.
+    pub(crate) fn text(&self, kept: &Kept, load: Load) -> Result<StoredText, StoreError> {
+        let members = load == Load::Full && has_members(self.ty);
+        if members || kept.refers || self.scope.domain.is_some() {
+            return Ok(StoredText::new(self.ty, self.stored(kept, load)?));
+        }
+        let version = Version::weak(kept.version);
+        let document = kept.doc.as_bytes();
+        let mut text = StoredText::from_json(self.ty, &kept.id, document, version, kept.times()?);
+        if kept.in_group && load == Load::Full && has_groups(self.ty) {
+            let groups = self.groups(kept.pk, &kept.id)?;
+            text.live_mut().insert("groups".into(), groups.into());
+        }
+        Ok(text)
     }
 
     /// The document with its `id` and what is computed.
     pub(crate) fn resource(&self, kept: &Kept, want: &Computed) -> Result<Resource, StoreError> {
-        let mut document = kept.document()?;
+        self.complete(kept, kept.document()?, want)
+    }
+
+    fn complete(
+        &self,
+        kept: &Kept,
+        mut document: Resource,
+        want: &Computed,
+    ) -> Result<Resource, StoreError> {
         document.insert("id", kept.id.as_str());
         self.put_external_id(kept.pk, &mut document)?;
-        if want.references == Want::Yes {
+        if want.references == Want::Yes && kept.refers {
             self.put_reference_names(&mut document)?;
         }
         if let (Some(members), true) = (&want.members, has_members(self.ty)) {
@@ -169,7 +236,7 @@ impl<'a> Reader<'a> {
                 document.insert("members", members);
             }
         }
-        if want.groups == Want::Yes && has_groups(self.ty) {
+        if want.groups == Want::Yes && kept.in_group && has_groups(self.ty) {
             let groups = self.groups(kept.pk, &kept.id)?;
             if !groups.is_empty() {
                 document.insert("groups", groups);
@@ -249,7 +316,11 @@ impl<'a> Reader<'a> {
     /// The groups of a resource: direct ones first, then those that contain a group of it, each
     /// once, however the groups contain each other (ruling W30).
     fn groups(&self, pk: i64, id: &str) -> Result<Vec<Value>, StoreError> {
-        const SQL: &str = "WITH RECURSIVE up (pk) AS (
+        const DIRECT: &str = "SELECT g.id, g.display_name, TRUE,
+               EXISTS (SELECT 1 FROM scim_member WHERE tenant = ?1 AND member = g.id)
+             FROM scim_member m JOIN scim_resource g ON g.pk = m.group_pk
+             WHERE m.tenant = ?1 AND m.member = ?2 ORDER BY m.group_pk";
+        const ALL: &str = "WITH RECURSIVE up (pk) AS (
                SELECT group_pk FROM scim_member WHERE tenant = ?1 AND member = ?2
                UNION
                SELECT m.group_pk FROM up
@@ -261,21 +332,36 @@ impl<'a> Reader<'a> {
              FROM up JOIN scim_resource g ON g.pk = up.pk
              WHERE up.pk <> ?3
              ORDER BY direct DESC, up.pk";
-        let mut statement = self.connection.prepare_cached(SQL).db()?;
-        let mut rows = statement.query(params![self.tenant, id::to_sql(id), pk]).db()?;
+        let id = id::to_sql(id);
         let mut groups = Vec::new();
+        let mut statement = self.connection.prepare_cached(DIRECT).db()?;
+        let mut rows = statement.query(params![self.tenant, id]).db()?;
         while let Some(row) = rows.next().db()? {
-            let mut element = Map::new();
-            element.insert("value".into(), id_column(row, 0).db()?.into());
-            if let Some(name) = row.get::<_, Option<String>>(1).db()? {
-                element.insert("display".into(), name.into());
+            groups.push(group(row)?);
+            if row.get(3).db()? {
+                // Groups of groups are rare, and cost more to find.
+                let mut statement = self.connection.prepare_cached(ALL).db()?;
+                let mut rows = statement.query(params![self.tenant, id, pk]).db()?;
+                groups.clear();
+                while let Some(row) = rows.next().db()? {
+                    groups.push(group(row)?);
+                }
+                break;
             }
-            let direct: bool = row.get(2).db()?;
-            element.insert("type".into(), if direct { "direct" } else { "indirect" }.into());
-            groups.push(Value::Object(element));
         }
         Ok(groups)
     }
+}
+
+fn group(row: &Row<'_>) -> Result<Value, StoreError> {
+    let mut element = Map::new();
+    element.insert("value".into(), id_column(row, 0).db()?.into());
+    if let Some(name) = row.get::<_, Option<String>>(1).db()? {
+        element.insert("display".into(), name.into());
+    }
+    let direct: bool = row.get(2).db()?;
+    element.insert("type".into(), if direct { "direct" } else { "indirect" }.into());
+    Ok(Value::Object(element))
 }
 
 fn member(row: &Row<'_>) -> Result<Value, StoreError> {

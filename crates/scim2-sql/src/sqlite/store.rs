@@ -16,7 +16,7 @@ use scim2_provider::events::{Cascade, ChangeRecord, Outbox};
 use scim2_provider::store::{
     Change, Check, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
 };
-use scim2_provider::text::StoredText;
+use scim2_provider::text::{StoredText, TextResult};
 use scim2_provider::{Clock, Scope, SystemClock};
 
 use super::error::{OpenError, Sqlite};
@@ -24,10 +24,11 @@ use super::glance::Glance;
 use super::migrate::{Keys, OtherKeys, check_versions, migrate, set_fold_version};
 use super::outbox::Entry;
 use super::read::{COLUMNS, Kept, Reader, id_column};
-use super::threads::Threads;
+use super::threads::{Threads, Writing};
 use super::{outbox, query, visit, write};
 use crate::id::Generator;
 use crate::integrity::Integrity;
+use crate::names::Remembered;
 use crate::secret::{Hashed, Secrets, hash_all, verify};
 use crate::shape::Content;
 use crate::turns::Turns;
@@ -220,8 +221,7 @@ impl Store for SqliteStore {
             .threads
             .read(move |connection| {
                 let Some(reader) = Reader::new(connection, &scope, &ty)? else { return Ok(None) };
-                let Some(kept) = reader.find(id.as_str())? else { return Ok(None) };
-                reader.stored(&kept, load).map(Some)
+                reader.find_with(id.as_str(), |kept| reader.stored(kept, load))
             })
             .await
     }
@@ -233,11 +233,17 @@ impl Store for SqliteStore {
         id: &ResourceId,
         load: Load,
     ) -> Result<Option<StoredText>, StoreError> {
-        if let Some(text) = self.inner.glance.text(scope, ty, id) {
+        if let Some(text) = self.inner.glance.text(scope, ty, id, load) {
             return Ok(Some(text));
         }
-        let stored = self.get(scope, ty, id, load).await?;
-        Ok(stored.map(|stored| StoredText::new(ty, stored)))
+        let (scope, ty, id) = (scope.clone(), ty.clone(), id.clone());
+        self.inner
+            .threads
+            .read(move |connection| {
+                let Some(reader) = Reader::new(connection, &scope, &ty)? else { return Ok(None) };
+                reader.find_with(id.as_str(), |kept| reader.text(kept, load))
+            })
+            .await
     }
 
     async fn query(
@@ -248,6 +254,20 @@ impl Store for SqliteStore {
     ) -> Result<QueryResult, StoreError> {
         let (scope, ty, query) = (scope.clone(), ty.clone(), query.clone());
         self.inner.threads.read(move |connection| query::run(connection, &scope, &ty, &query)).await
+    }
+
+    async fn query_text(
+        &self,
+        scope: &Scope,
+        ty: &ResourceType,
+        query: &Query,
+    ) -> Result<TextResult, StoreError> {
+        if let Some(result) = self.inner.glance.query_text(scope, ty, query) {
+            return Ok(result);
+        }
+        let (scope, ty, query) = (scope.clone(), ty.clone(), query.clone());
+        let work = move |connection: &Connection| query::run_text(connection, &scope, &ty, &query);
+        self.inner.threads.read(work).await
     }
 
     async fn insert(
@@ -264,7 +284,7 @@ impl Store for SqliteStore {
             .threads
             .write(move |writing| {
                 let stored = write::insert(writing, &scope, &ty, &content, &secrets, now)?;
-                outbox::put_stored(writing.connection, &scope, &ty, &stored, record.as_ref())?;
+                outbox::put_stored(writing, &scope, &ty, &stored, record.as_ref())?;
                 Ok(stored)
             })
             .await
@@ -306,8 +326,7 @@ impl Store for SqliteStore {
                     let stored =
                         write::replace(writing, &scope, &ty, row, &content, &secrets, load, now)?;
                     if let Some(stored) = &stored {
-                        let connection = writing.connection;
-                        outbox::put_stored(connection, &scope, &ty, stored, record.as_ref())?;
+                        outbox::put_stored(writing, &scope, &ty, stored, record.as_ref())?;
                     }
                     Ok(stored)
                 })
@@ -345,8 +364,7 @@ impl Store for SqliteStore {
                 )?;
                 if updated.changed {
                     let record = record.map(|record| record.with_members(&updated.members));
-                    let (connection, stored) = (writing.connection, &updated.stored);
-                    outbox::put_stored(connection, &scope, &ty, stored, record.as_ref())?;
+                    outbox::put_stored(writing, &scope, &ty, &updated.stored, record.as_ref())?;
                 }
                 Ok(updated)
             })
@@ -395,7 +413,7 @@ impl Store for SqliteStore {
                         at: now.max(before.last_modified.timestamp_millis()),
                         record: &record,
                     };
-                    outbox::put(connection, &scope, &entry)?;
+                    outbox::put(writing, &scope, &entry)?;
                     let caused = cascade.records(&id, &record);
                     for ((pk, _), (affected, record)) in referrers.iter().zip(caused) {
                         let (version, at) = write::version(connection, *pk)?;
@@ -406,7 +424,7 @@ impl Store for SqliteStore {
                             at,
                             record: &record,
                         };
-                        outbox::put(connection, &scope, &entry)?;
+                        outbox::put(writing, &scope, &entry)?;
                     }
                     Ok(true)
                 })
@@ -629,6 +647,9 @@ fn reindex(connection: &mut Connection, catalog: &Catalog) -> Result<(), OpenErr
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
     transaction.execute_batch("DELETE FROM scim_uniq; DELETE FROM scim_idx")?;
     {
+        let (tenants, names) = (Remembered::default(), Remembered::default());
+        let ids = &mut Generator::after(None);
+        let writing = Writing { connection: &transaction, ids, tenants: &tenants, names: &names };
         let sql = format!(
             "SELECT {COLUMNS}, r.tenant, r.rtype, n.name
              FROM scim_resource r JOIN scim_name n ON n.name_id = r.rtype ORDER BY r.pk"
@@ -637,9 +658,10 @@ fn reindex(connection: &mut Connection, catalog: &Catalog) -> Result<(), OpenErr
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let kept = Kept::of(row)?;
-            let (tenant, rtype, name): (i64, i64, String) = (row.get(6)?, row.get(7)?, row.get(8)?);
+            let (tenant, rtype, name): (i64, i64, String) =
+                (row.get("tenant")?, row.get("rtype")?, row.get("name")?);
             let ty = catalog.by_name(&name).ok_or(OpenError::UnknownType { name })?;
-            match write::rebuild_keys(&transaction, ty, &kept, tenant, rtype) {
+            match write::rebuild_keys(&writing, ty, &kept, tenant, rtype) {
                 Ok(()) => {}
                 Err(StoreError::Uniqueness { attribute }) => {
                     let first = owner(&transaction, ty, &kept, tenant, &attribute)?;
@@ -703,7 +725,7 @@ mod tests {
         let (scope, ty) = (Scope::tenant(TenantId::new("acme").unwrap()), ResourceType::user());
         let first = store.insert(&scope, &ty, user("first", "").into()).await.unwrap();
         let pages = |pages: i64| {
-            let set = move |writing: &mut crate::sqlite::threads::Writing<'_>| {
+            let set = move |writing: &mut Writing<'_>| {
                 let sql = format!("PRAGMA max_page_count = {pages}");
                 writing.connection.query_row(&sql, [], |row| row.get::<_, i64>(0)).db()
             };

@@ -14,9 +14,11 @@ use tokio::sync::oneshot;
 use super::error::{RETRY_AFTER, store_error};
 use super::queue::Queued;
 use crate::id::Generator;
+use crate::names::Remembered;
 
-/// How many changes one transaction takes at most.
-const GROUP: usize = 64;
+/// How many changes one transaction takes at most. They wait for each other, so not for ever; one
+/// wait for the disk should not be most of it either.
+const GROUP: usize = 512;
 /// How many jobs wait at most; a store that is further behind says so.
 const QUEUE: usize = 4096;
 /// How many steps of SQLite's machine go by between two looks at whether to go on.
@@ -28,6 +30,8 @@ const BUSY: Duration = Duration::from_secs(1);
 pub(crate) struct Writing<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) ids: &'a mut Generator,
+    pub(crate) tenants: &'a Remembered,
+    pub(crate) names: &'a Remembered,
 }
 
 type ReadJob = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -194,9 +198,14 @@ impl Drop for Threads {
 
 /// Makes changes, as many as wait in one transaction: one wait for the disk serves them all.
 fn write_all(mut connection: Connection, mut ids: Generator, jobs: &Receiver<WriteJob>) {
+    let (tenants, names) = (Remembered::default(), Remembered::default());
     while let Ok(first) = jobs.recv() {
         let mut tell = Vec::new();
-        let result = write_group(&mut connection, &mut ids, first, jobs, &mut tell);
+        let numbers = (&tenants, &names);
+        let result = write_group(&mut connection, &mut ids, numbers, first, jobs, &mut tell);
+        if result.is_err() {
+            forget(numbers);
+        }
         let result = result.map_err(|error| error.to_string());
         for tell in tell {
             tell(&result);
@@ -204,9 +213,16 @@ fn write_all(mut connection: Connection, mut ids: Generator, jobs: &Receiver<Wri
     }
 }
 
+/// Some of the numbers may have been made by what is undone.
+fn forget((tenants, names): (&Remembered, &Remembered)) {
+    tenants.clear();
+    names.clear();
+}
+
 fn write_group(
     connection: &mut Connection,
     ids: &mut Generator,
+    numbers: (&Remembered, &Remembered),
     first: WriteJob,
     jobs: &Receiver<WriteJob>,
     tell: &mut Vec<Tell>,
@@ -221,18 +237,21 @@ fn write_group(
             return Err(error);
         }
     };
+    let run = |sql: &str| transaction.prepare_cached(sql)?.execute([]);
+    let (tenants, names) = numbers;
     let mut next = Some(first);
     while let Some(job) = next {
-        transaction.execute_batch("SAVEPOINT job")?;
-        let mut writing = Writing { connection: &transaction, ids: &mut *ids };
+        run("SAVEPOINT job")?;
+        let mut writing = Writing { connection: &transaction, ids: &mut *ids, tenants, names };
         // What panics is undone like what fails; whoever asked is told that there is no answer.
         let done = catch_unwind(AssertUnwindSafe(|| job(Ok(&mut writing))));
         let keep = done.as_ref().map_or(Keep::No, |done| done.keep);
         tell.extend(done.map(|done| done.tell));
-        transaction.execute_batch(match keep {
-            Keep::Yes => "RELEASE job",
-            Keep::No => "ROLLBACK TO job; RELEASE job",
-        })?;
+        if keep == Keep::No {
+            run("ROLLBACK TO job")?;
+            forget(numbers);
+        }
+        run("RELEASE job")?;
         next = if tell.len() < GROUP { jobs.try_recv().ok() } else { None };
     }
     transaction.commit()

@@ -19,7 +19,7 @@ use super::read::{Kept, Reader, id_column, name_id, tenant};
 use super::threads::Writing;
 use crate::search;
 use crate::secret::Hashed;
-use crate::shape::{Content, Member, Reference, clear_reference};
+use crate::shape::{Content, EXTERNAL_ID, Member, Reference, clear_reference};
 
 /// Adds a resource.
 pub(crate) fn insert(
@@ -31,12 +31,12 @@ pub(crate) fn insert(
     now: i64,
 ) -> Result<Stored, StoreError> {
     let connection = writing.connection;
-    let tenant = ensure_tenant(connection, scope)?;
-    let rtype = ensure_name(connection, ty.name())?;
+    let tenant = writing.tenant(scope)?;
+    let rtype = writing.name(ty.name())?;
     let id = writing.ids.next(now)?;
     let mut document = content.document.clone();
     if scope.domain.is_some() {
-        document.remove("externalId");
+        document.remove(EXTERNAL_ID);
     }
     let (display_name, user_name) = content.names();
     let sql = "INSERT INTO scim_resource
@@ -45,12 +45,16 @@ pub(crate) fn insert(
     let (doc, search) = (text(&document)?, text(&search::document(ty, &id, &document))?);
     let values = params![tenant, rtype, id::to_sql(&id), now, display_name, user_name, doc, search];
     let pk = connection.prepare_cached(sql).db()?.query_row(values, |row| row.get(0)).db()?;
-    let row = Writer { connection, ty, tenant, rtype, pk };
-    row.put(scope, content, secrets, document.text("externalId"))?;
+    let row = Writer { writing, ty, tenant, rtype, pk, was: Was::NotThere };
+    row.put(scope, content, secrets, document.text(EXTERNAL_ID))?;
     for member in &content.members {
         row.join(member)?;
     }
-    read_back(connection, scope, ty, pk, Load::Full)
+    // Nobody knows its `id` yet, so it is in no group.
+    let (in_group, refers) = (false, !content.references.is_empty());
+    let (created, modified) = (now, now);
+    let kept = Kept { pk, id, version: 1, created, modified, doc, in_group, refers };
+    Reader { connection, scope, ty, tenant, rtype }.stored_as(&kept, document, Load::Full)
 }
 
 /// Puts new content in the place of a resource that is in this version; none if it no longer is.
@@ -74,9 +78,9 @@ pub(crate) fn replace(
     let mut document = content.document.clone();
     if scope.domain.is_some() {
         // The common `externalId` is not this domain's to change.
-        document.remove("externalId");
+        document.remove(EXTERNAL_ID);
         if let Some(common) = kept.document()?.remove("externalId") {
-            document.insert("externalId", common);
+            document.insert(EXTERNAL_ID, common);
         }
     }
     let (display_name, user_name) = content.names();
@@ -89,8 +93,9 @@ pub(crate) fn replace(
     if connection.prepare_cached(sql).db()?.execute(values).db()? == 0 {
         return Ok(None);
     }
-    let row = Writer { connection, ty, tenant: reader.tenant, rtype: reader.rtype, pk };
-    row.put(scope, content, secrets, document.text("externalId"))?;
+    let (tenant, rtype) = (reader.tenant, reader.rtype);
+    let row = Writer { writing, ty, tenant, rtype, pk, was: Was::There };
+    row.put(scope, content, secrets, document.text(EXTERNAL_ID))?;
     if load == Load::Full && has_members(ty) {
         row.put_members(&content.members)?;
     }
@@ -110,7 +115,8 @@ pub(crate) fn change_members(
     let connection = writing.connection;
     let reader = Reader::new(connection, scope, ty)?.ok_or(StoreError::NotFound)?;
     let kept = expect(&reader, id, expected)?;
-    let row = Writer { connection, ty, tenant: reader.tenant, rtype: reader.rtype, pk: kept.pk };
+    let (tenant, rtype) = (reader.tenant, reader.rtype);
+    let row = Writer { writing, ty, tenant, rtype, pk: kept.pk, was: Was::There };
     let mut done = MemberDelta::default();
     for member in &delta.remove {
         if row.leave(&comparison_key(true, member.as_str()))? > 0 {
@@ -234,19 +240,21 @@ pub(crate) fn version(connection: &Connection, pk: i64) -> Result<(Version, i64)
 
 /// Makes the keys of one row anew, by today's rules.
 pub(crate) fn rebuild_keys(
-    connection: &Connection,
+    writing: &Writing<'_>,
     ty: &ResourceType,
     kept: &Kept,
     row_tenant: i64,
     row_type: i64,
 ) -> Result<(), StoreError> {
+    let connection = writing.connection;
     let document = kept.document()?;
     let search = text(&search::document(ty, &kept.id, &document))?;
     let sql = "UPDATE scim_resource SET search = jsonb(?2) WHERE pk = ?1";
     connection.prepare_cached(sql).db()?.execute(params![kept.pk, search]).db()?;
-    let common = document.text("externalId").map(str::to_owned);
+    let common = document.text(EXTERNAL_ID).map(str::to_owned);
     let content = Content::of(ty, document)?;
-    let row = Writer { connection, ty, tenant: row_tenant, rtype: row_type, pk: kept.pk };
+    let (tenant, rtype, pk) = (row_tenant, row_type, kept.pk);
+    let row = Writer { writing, ty, tenant, rtype, pk, was: Was::There };
     row.put_keys(&content, common.as_deref())
 }
 
@@ -285,21 +293,41 @@ fn read_back(
     reader.stored(&kept, load)
 }
 
-pub(crate) fn ensure_tenant(connection: &Connection, scope: &Scope) -> Result<i64, StoreError> {
-    if let Some(known) = tenant(connection, scope)? {
-        return Ok(known);
+impl Writing<'_> {
+    /// The number of a tenant, which is made if there is none.
+    pub(crate) fn tenant(&self, scope: &Scope) -> Result<i64, StoreError> {
+        let name = scope.tenant.as_str();
+        if let Some(known) = self.tenants.get(name) {
+            return Ok(known);
+        }
+        let number = match tenant(self.connection, scope)? {
+            Some(number) => number,
+            None => {
+                let sql = "INSERT INTO scim_tenant (name) VALUES (?1) RETURNING tenant";
+                let mut statement = self.connection.prepare_cached(sql).db()?;
+                statement.query_row([name], |row| row.get(0)).db()?
+            }
+        };
+        self.tenants.put(name, number);
+        Ok(number)
     }
-    let sql = "INSERT INTO scim_tenant (name) VALUES (?1) RETURNING tenant";
-    let mut statement = connection.prepare_cached(sql).db()?;
-    statement.query_row([scope.tenant.as_str()], |row| row.get(0)).db()
-}
 
-pub(crate) fn ensure_name(connection: &Connection, name: &str) -> Result<i64, StoreError> {
-    if let Some(known) = name_id(connection, name)? {
-        return Ok(known);
+    /// The number of a name, which is made if there is none.
+    pub(crate) fn name(&self, name: &str) -> Result<i64, StoreError> {
+        if let Some(known) = self.names.get(name) {
+            return Ok(known);
+        }
+        let number = match name_id(self.connection, name)? {
+            Some(number) => number,
+            None => {
+                let sql = "INSERT INTO scim_name (name) VALUES (?1) RETURNING name_id";
+                let mut statement = self.connection.prepare_cached(sql).db()?;
+                statement.query_row([name], |row| row.get(0)).db()?
+            }
+        };
+        self.names.put(name, number);
+        Ok(number)
     }
-    let sql = "INSERT INTO scim_name (name) VALUES (?1) RETURNING name_id";
-    connection.prepare_cached(sql).db()?.query_row([name], |row| row.get(0)).db()
 }
 
 fn text(document: &impl serde::Serialize) -> Result<String, StoreError> {
@@ -319,11 +347,19 @@ pub(crate) fn external_ids(
 
 /// Writes what belongs to one row of `scim_resource`.
 struct Writer<'a> {
-    connection: &'a Connection,
+    writing: &'a Writing<'a>,
     ty: &'a ResourceType,
     tenant: i64,
     rtype: i64,
     pk: i64,
+    was: Was,
+}
+
+/// Whether the row was there before, and may have keys already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Was {
+    There,
+    NotThere,
 }
 
 impl Writer<'_> {
@@ -340,10 +376,10 @@ impl Writer<'_> {
         }
         self.put_keys(content, common_external_id)?;
         for secret in secrets {
-            let path = ensure_name(self.connection, &secret.path)?;
+            let path = self.writing.name(&secret.path)?;
             let sql = "INSERT INTO scim_secret (pk, path, hash) VALUES (?1, ?2, ?3)
                        ON CONFLICT (pk, path) DO UPDATE SET hash = excluded.hash";
-            let mut statement = self.connection.prepare_cached(sql).db()?;
+            let mut statement = self.writing.connection.prepare_cached(sql).db()?;
             statement.execute(params![self.pk, path, secret.hash]).db()?;
         }
         Ok(())
@@ -354,12 +390,12 @@ impl Writer<'_> {
             Some(value) => {
                 let sql = "INSERT INTO scim_external (pk, domain, value) VALUES (?1, ?2, ?3)
                            ON CONFLICT (pk, domain) DO UPDATE SET value = excluded.value";
-                let mut statement = self.connection.prepare_cached(sql).db()?;
+                let mut statement = self.writing.connection.prepare_cached(sql).db()?;
                 statement.execute(params![self.pk, domain, value]).db()?;
             }
             None => {
                 let sql = "DELETE FROM scim_external WHERE pk = ?1 AND domain = ?2";
-                let mut statement = self.connection.prepare_cached(sql).db()?;
+                let mut statement = self.writing.connection.prepare_cached(sql).db()?;
                 statement.execute(params![self.pk, domain]).db()?;
             }
         }
@@ -383,7 +419,7 @@ impl Writer<'_> {
             return Ok(Vec::new());
         }
         let common = common.and_then(|common| self.ty.external_id_key(None, common));
-        let own = external_ids(self.connection, self.pk)?;
+        let own = external_ids(self.writing.connection, self.pk)?;
         let own = own.iter().filter_map(|(domain, id)| self.ty.external_id_key(Some(domain), id));
         Ok(own.chain(common).collect())
     }
@@ -394,14 +430,14 @@ impl Writer<'_> {
     ) -> Result<(), StoreError> {
         let mut wanted = BTreeSet::new();
         for (path, key) in keys {
-            wanted.insert((ensure_name(self.connection, path)?, key.as_str(), path.as_str()));
+            wanted.insert((self.writing.name(path)?, key.as_str(), path.as_str()));
         }
         let sql = "SELECT path, key FROM scim_uniq WHERE pk = ?1";
         let old = self.keys(sql)?;
         for (path, key) in &old {
             if !wanted.iter().any(|(wanted, text, _)| wanted == path && text == key) {
                 let sql = "DELETE FROM scim_uniq WHERE tenant = ?1 AND path = ?2 AND key = ?3";
-                let mut statement = self.connection.prepare_cached(sql).db()?;
+                let mut statement = self.writing.connection.prepare_cached(sql).db()?;
                 statement.execute(params![self.tenant, path, key]).db()?;
             }
         }
@@ -410,7 +446,7 @@ impl Writer<'_> {
                 continue;
             }
             let sql = "INSERT INTO scim_uniq (tenant, path, key, pk) VALUES (?1, ?2, ?3, ?4)";
-            let mut statement = self.connection.prepare_cached(sql).db()?;
+            let mut statement = self.writing.connection.prepare_cached(sql).db()?;
             statement.execute(params![self.tenant, path, key, self.pk]).map_err(|error| {
                 if is_duplicate(&error) {
                     StoreError::Uniqueness { attribute: attribute.to_owned() }
@@ -429,16 +465,21 @@ impl Writer<'_> {
     ) -> Result<(), StoreError> {
         let mut wanted = BTreeSet::new();
         for (path, key) in &content.indexed {
-            if *path != "externalId" {
-                wanted.insert((ensure_name(self.connection, path)?, key.clone()));
+            if *path != EXTERNAL_ID {
+                wanted.insert((self.writing.name(path)?, key.clone()));
             }
         }
         // Of all domains: which of them a filter means is decided on the document.
-        let own = external_ids(self.connection, self.pk)?;
-        let mut external_ids: Vec<String> = own.into_iter().map(|(_, value)| value).collect();
+        let sql = "SELECT value FROM scim_external WHERE pk = ?1";
+        let mut statement = self.writing.connection.prepare_cached(sql).db()?;
+        let mut external_ids: Vec<String> = statement
+            .query_map([self.pk], |row| row.get(0))
+            .db()?
+            .collect::<Result<_, _>>()
+            .db()?;
         external_ids.extend(common_external_id.map(str::to_owned));
         for external_id in external_ids {
-            let path = ensure_name(self.connection, "externalId")?;
+            let path = self.writing.name(EXTERNAL_ID)?;
             wanted.insert((path, comparison_key(true, &external_id).into_owned()));
         }
         let sql = "SELECT path, key FROM scim_idx WHERE pk = ?1";
@@ -446,32 +487,38 @@ impl Writer<'_> {
         for (path, key) in old.difference(&wanted) {
             let sql = "DELETE FROM scim_idx
                        WHERE tenant = ?1 AND rtype = ?2 AND path = ?3 AND key = ?4 AND pk = ?5";
-            let mut statement = self.connection.prepare_cached(sql).db()?;
+            let mut statement = self.writing.connection.prepare_cached(sql).db()?;
             statement.execute(params![self.tenant, self.rtype, path, key, self.pk]).db()?;
         }
         for (path, key) in wanted.difference(&old) {
             let sql = "INSERT INTO scim_idx (tenant, rtype, path, key, pk)
                        VALUES (?1, ?2, ?3, ?4, ?5)";
-            let mut statement = self.connection.prepare_cached(sql).db()?;
+            let mut statement = self.writing.connection.prepare_cached(sql).db()?;
             statement.execute(params![self.tenant, self.rtype, path, key, self.pk]).db()?;
         }
         Ok(())
     }
 
+    /// The keys that the row has.
     fn keys(&self, sql: &str) -> Result<Vec<(i64, String)>, StoreError> {
-        let mut statement = self.connection.prepare_cached(sql).db()?;
+        if self.was == Was::NotThere {
+            return Ok(Vec::new());
+        }
+        let mut statement = self.writing.connection.prepare_cached(sql).db()?;
         let rows = statement.query_map([self.pk], |row| Ok((row.get(0)?, row.get(1)?))).db()?;
         rows.collect::<Result<_, _>>().db()
     }
 
     fn put_references(&self, references: &[Reference]) -> Result<(), StoreError> {
-        let sql = "DELETE FROM scim_ref WHERE pk = ?1";
-        self.connection.prepare_cached(sql).db()?.execute([self.pk]).db()?;
+        if self.was == Was::There {
+            let sql = "DELETE FROM scim_ref WHERE pk = ?1";
+            self.writing.connection.prepare_cached(sql).db()?.execute([self.pk]).db()?;
+        }
         for reference in references {
-            let path = ensure_name(self.connection, &reference.path)?;
+            let path = self.writing.name(&reference.path)?;
             let sql = "INSERT INTO scim_ref (tenant, target, pk, path, required)
                        VALUES (?1, ?2, ?3, ?4, ?5)";
-            let mut statement = self.connection.prepare_cached(sql).db()?;
+            let mut statement = self.writing.connection.prepare_cached(sql).db()?;
             let values = params![
                 self.tenant,
                 id::to_sql(&reference.target),
@@ -487,7 +534,7 @@ impl Writer<'_> {
     /// Makes these the members, and no others.
     fn put_members(&self, members: &[Member]) -> Result<(), StoreError> {
         let sql = "SELECT member, element FROM scim_member WHERE group_pk = ?1";
-        let mut statement = self.connection.prepare_cached(sql).db()?;
+        let mut statement = self.writing.connection.prepare_cached(sql).db()?;
         let mut old: HashMap<String, Option<String>> = statement
             .query_map([self.pk], |row| Ok((id_column(row, 0)?, row.get(1)?)))
             .db()?
@@ -516,13 +563,13 @@ impl Writer<'_> {
         let sql = "INSERT INTO scim_member (group_pk, member, tenant, element)
                    VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
         let values = params![self.pk, id::to_sql(&member.id), self.tenant, member.element];
-        self.connection.prepare_cached(sql).db()?.execute(values).db()
+        self.writing.connection.prepare_cached(sql).db()?.execute(values).db()
     }
 
     /// Removes a member; returns how many rows that changed.
     fn leave(&self, member: &str) -> Result<usize, StoreError> {
         let sql = "DELETE FROM scim_member WHERE group_pk = ?1 AND member = ?2";
         let values = params![self.pk, id::to_sql(member)];
-        self.connection.prepare_cached(sql).db()?.execute(values).db()
+        self.writing.connection.prepare_cached(sql).db()?.execute(values).db()
     }
 }
