@@ -25,7 +25,9 @@ usage: cargo xtask TASK
   faults                the stores while processes are killed, disks are full and the database is
                         restarted: minutes
   differential          the stores against the evaluator: more than 100,000 random queries
-  marks                 the costs that are promised, beside what they are measured against";
+  marks                 the costs that are promised, beside what they are measured against
+  marks --stores [--test]
+                        the same of the stores, with 100,000 users, beside SQL written by hand";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         ["conformance"] => conformance::conformance(&root()),
         ["load", options @ ..] => load(&root(), options),
         ["marks"] => marks(&root()),
+        ["marks", "--stores", options @ ..] => stores(&root(), options),
         ["faults"] => faults::faults(&root()),
         ["differential"] => differential(&root()),
         _ => Err(USAGE.to_owned()),
@@ -86,6 +89,7 @@ fn test(extent: Extent) -> Result<(), String> {
         }
         run(&root.join("benches"), &["bench", "--quiet", "--", "--test"])?;
         load(&root, &["--test"])?;
+        stores(&root, &["--test"])?;
     }
     Ok(())
 }
@@ -110,7 +114,7 @@ fn differential(root: &Path) -> Result<(), String> {
     with_database(command.env("SCIM2_QUESTIONS", DIFFERENTIAL_QUESTIONS))
 }
 
-/// Runs tests beside a PostgreSQL, or says that there is none.
+/// Runs a command beside a PostgreSQL, or says that there is none.
 fn with_database(command: &mut Command) -> Result<(), String> {
     let database = postgres::Database::find();
     if let Ok(database) = &database {
@@ -118,7 +122,7 @@ fn with_database(command: &mut Command) -> Result<(), String> {
     }
     let skipped = || {
         if let Err(reason) = &database {
-            eprintln!("SKIPPED: the tests on PostgreSQL: {reason}");
+            eprintln!("SKIPPED: what needs PostgreSQL: {reason}");
         }
     };
     skipped();
@@ -131,6 +135,13 @@ fn with_database(command: &mut Command) -> Result<(), String> {
 fn marks(root: &Path) -> Result<(), String> {
     run(root, &["test", "--quiet", "-p", "scim2-core", "--test", "it", "does_not_allocate"])?;
     run(&root.join("benches"), &["bench", "--quiet", "--bench", "marks"])
+}
+
+/// What the stores cost, PostgreSQL's too where there is one.
+fn stores(root: &Path, options: &[&str]) -> Result<(), String> {
+    let mut command = Command::new(cargo_program());
+    command.current_dir(root.join("benches")).args(["run", "--quiet", "--release"]);
+    with_database(command.args(["--bin", "stores", "--"]).args(options))
 }
 
 fn load(root: &Path, options: &[&str]) -> Result<(), String> {

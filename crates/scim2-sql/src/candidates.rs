@@ -3,13 +3,13 @@
 //! What is made here is a superset, found through an index: rows outside it cannot match. Which
 //! of the rows inside do is decided by the filter's whole condition. So an index can make a query
 //! slow, but never wrong. Only where the filter is no more than one comparison, and the index holds
-//! just the keys that it compares, is there nothing left to decide ([`Lookup::exact`]).
+//! just the keys that it compares, is there nothing left to decide ([`Exact`]).
 
 use scim2_core::ResourceType;
 use scim2_core::bind::{BoundAttr, BoundFilter, BoundValue};
 use scim2_core::syntax::CompareOp;
 use scim2_provider::Scope;
-use scim2_provider::store::{has_groups, has_members, singular_references};
+use scim2_provider::store::{Page, Query, has_groups, has_members, singular_references};
 
 use crate::own::Own;
 use crate::shape::{EXTERNAL_ID, INDEXED, unique_path};
@@ -45,24 +45,52 @@ pub(crate) enum Lookup {
     Within(String),
 }
 
-impl Lookup {
-    /// The look-up by key that finds what matches a filter and nothing else; none where there is
-    /// more to decide.
-    pub(crate) fn exact(ty: &ResourceType, scope: &Scope, filter: &BoundFilter) -> Option<Self> {
+/// How many results are looked up by one key at most.
+const MAX_RESULTS: u64 = 16;
+
+/// A look-up that finds what a query asks for and nothing else, so that nothing is left to decide.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Exact {
+    pub(crate) lookup: Lookup,
+    /// How many results the page may have. If there are more, it is not a look-up but a list.
+    pub(crate) count: u64,
+}
+
+impl Exact {
+    /// None unless the query is for the first page of what has one value.
+    pub(crate) fn of(ty: &ResourceType, scope: &Scope, query: &Query) -> Option<Self> {
+        let filter = query.filter.as_ref().filter(|_| query.sort.is_none())?;
         let BoundFilter::Compare { attr, op: CompareOp::Eq, value: BoundValue::Text(key) } = filter
         else {
             return None;
         };
+        let (Page::Index { start_index: 0..=1, count } | Page::Cursor { after: None, count }) =
+            &query.page
+        else {
+            return None;
+        };
         let lookup = Finder { ty, element_of: None }.lookup(attr, key)?;
-        match &lookup {
-            Self::Unique { .. } => Some(lookup),
+        let exact = match &lookup {
+            Lookup::Unique { .. } => true,
             // The index has those of all provisioning domains.
-            Self::Indexed { path, .. } if *path == EXTERNAL_ID && scope.domain.is_some() => None,
-            Self::Indexed { .. } => Some(lookup),
-            _ => None,
-        }
+            Lookup::Indexed { path, .. } => *path != EXTERNAL_ID || scope.domain.is_none(),
+            _ => false,
+        };
+        exact.then_some(Self { lookup, count: (*count).min(MAX_RESULTS) })
     }
 
+    /// How many rows to look for: one more than the page has.
+    pub(crate) fn limit(&self) -> i64 {
+        i64::try_from(self.count).unwrap_or(i64::MAX).saturating_add(1)
+    }
+
+    /// How many results there are, if so many rows were found and they are all.
+    pub(crate) fn total(&self, found: usize) -> Option<u64> {
+        u64::try_from(found).ok().filter(|found| *found <= self.count)
+    }
+}
+
+impl Lookup {
     /// Writes a SELECT of row numbers, whose text depends on the kind of look-up alone.
     fn write(&self, own: &Own<'_>, sql: &mut Sql) {
         match self {

@@ -17,8 +17,8 @@ use tokio_postgres::{IsolationLevel, Row};
 
 use super::error::Failure;
 use super::names::Names;
-use super::read::{COLUMNS, Kept, Reader, id_key};
-use crate::candidates::Candidates;
+use super::read::{COLUMNS, Kept, Reader, columns, id_key};
+use crate::candidates::{Candidates, Exact, Lookup};
 use crate::keys::indexed;
 use crate::lower::{self, Extent, Operand};
 use crate::own::{Own, position_key};
@@ -44,6 +44,11 @@ pub(crate) async fn run(
     let Some(reader) = Reader::new(&*client, names, scope, ty).await? else {
         return Ok(QueryResult::new(Some(0), Vec::new(), None));
     };
+    if let Some(exact) = Exact::of(ty, scope, query)
+        && let Some(result) = look_up(&reader, names, &exact, query.load).await?
+    {
+        return Ok(result);
+    }
     let own = own(&reader);
     let found = Found::of(&own, query.filter.as_ref());
     let order = query.sort.as_ref().map(|sort| own.sorted_by(sort.attr())).transpose();
@@ -67,6 +72,45 @@ pub(crate) async fn run(
             Ok(result)
         }
     }
+}
+
+/// Resources by a value of theirs that is unique.
+const BY_UNIQUE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM scim_uniq k JOIN scim_resource r ON r.pk = k.pk
+      WHERE k.tenant = $1 AND k.path = $3 AND k.key = $4 AND r.rtype = $2
+      ORDER BY r.id LIMIT $5"
+);
+
+/// The same by a value that others may have too, each once.
+const BY_INDEXED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM scim_idx k JOIN scim_resource r ON r.pk = k.pk
+      WHERE k.tenant = $1 AND k.rtype = $2 AND k.path = $3 AND k.key = $4
+      ORDER BY r.id LIMIT $5"
+);
+
+/// What has one value; none if it has too many results, or none that this can tell.
+async fn look_up<C: GenericClient>(
+    reader: &Reader<'_, C>,
+    names: &Names,
+    exact: &Exact,
+    load: Load,
+) -> Result<Option<QueryResult>, Failure> {
+    let (sql, path, key) = match &exact.lookup {
+        Lookup::Unique { path, key } => (BY_UNIQUE, path.as_str(), key),
+        Lookup::Indexed { path, key } => (BY_INDEXED, *path, key),
+        _ => return Ok(None),
+    };
+    let Some(path) = names.name(reader.client, path).await? else { return Ok(None) };
+    let (key, limit) = (indexed(key), exact.limit());
+    let rows = reader.query(sql, &[&reader.tenant, &reader.rtype, &path, &key, &limit]).await?;
+    let Some(total) = exact.total(rows.len()) else { return Ok(None) };
+    let kept = rows.iter().map(Kept::of).collect::<Result<Vec<_>, _>>()?;
+    let resources = reader.stored(kept, load).await?;
+    Ok(Some(QueryResult::new(Some(total), resources, None)))
 }
 
 fn own<'a, C>(reader: &Reader<'a, C>) -> Own<'a> {
@@ -320,9 +364,12 @@ impl<C: GenericClient> Search<'_, C> {
 
     /// The rows with these numbers, in their order.
     async fn by_numbers(&self, pks: &[i64]) -> Result<Vec<Stored>, Failure> {
-        const SQL: &str = "SELECT r.pk, r.id, r.version, r.created, r.modified, r.doc
-             FROM unnest($1::bigint[]) WITH ORDINALITY AS w (pk, place)
-             JOIN scim_resource r ON r.pk = w.pk ORDER BY w.place";
+        const SQL: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM unnest($1::bigint[]) WITH ORDINALITY AS w (pk, place)
+             JOIN scim_resource r ON r.pk = w.pk ORDER BY w.place"
+        );
         if pks.is_empty() {
             return Ok(Vec::new());
         }

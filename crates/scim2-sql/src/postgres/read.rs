@@ -22,7 +22,21 @@ use crate::keys::{escape, unescape};
 use crate::shape::{container, reference_path};
 
 /// The columns of a [`Kept`], of a row called `r`.
-pub(crate) const COLUMNS: &str = "r.pk, r.id, r.version, r.created, r.modified, r.doc";
+macro_rules! columns {
+    () => {
+        "r.pk, r.id, r.version, r.created, r.modified, r.doc,
+         EXISTS (SELECT 1 FROM scim_ref f WHERE f.pk = r.pk),
+         (SELECT json_agg(json_build_array(g.id, g.display_name,
+              EXISTS (SELECT 1 FROM scim_member o WHERE o.tenant = g.tenant AND o.member = g.id))
+              ORDER BY m.group_pk)::text
+          FROM scim_member m JOIN scim_resource g ON g.pk = m.group_pk
+          WHERE m.tenant = r.tenant AND m.member = r.id)"
+    };
+}
+pub(crate) use columns;
+
+/// The columns of a [`Kept`], of a row called `r`.
+pub(crate) const COLUMNS: &str = columns!();
 
 /// A row of `scim_resource`.
 #[derive(Clone, Debug)]
@@ -33,7 +47,14 @@ pub(crate) struct Kept {
     pub(crate) created: i64,
     pub(crate) modified: i64,
     pub(crate) document: Resource,
+    /// Whether it refers to another, as `manager` does.
+    pub(crate) refers: bool,
+    /// The groups that it is a member of itself.
+    pub(crate) groups: Vec<DirectGroup>,
 }
+
+/// A group's `id`, its name, and whether it is a member of a group in turn.
+pub(crate) type DirectGroup = (String, Option<String>, bool);
 
 impl Kept {
     pub(crate) fn of(row: &Row) -> Result<Self, StoreError> {
@@ -45,6 +66,11 @@ impl Kept {
             created: row.try_get(3).db()?,
             modified: row.try_get(4).db()?,
             document: serde_json::from_str(doc).map_err(StoreError::internal)?,
+            refers: row.try_get(6).db()?,
+            groups: match row.try_get::<_, Option<&str>>(7).db()? {
+                Some(groups) => serde_json::from_str(groups).map_err(StoreError::internal)?,
+                None => Vec::new(),
+            },
         })
     }
 }
@@ -80,8 +106,11 @@ impl<'a, C: GenericClient> Reader<'a, C> {
 
     /// The row of a resource.
     pub(crate) async fn find(&self, id: &str) -> Result<Option<Kept>, StoreError> {
-        const SQL: &str = "SELECT r.pk, r.id, r.version, r.created, r.modified, r.doc
-             FROM scim_resource r WHERE r.tenant = $1 AND r.id = $2 AND r.rtype = $3";
+        const SQL: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM scim_resource r WHERE r.tenant = $1 AND r.id = $2 AND r.rtype = $3"
+        );
         // Identifiers that this store made have nothing to escape.
         if id.contains('\0') {
             return Ok(None);
@@ -93,27 +122,26 @@ impl<'a, C: GenericClient> Reader<'a, C> {
     /// Rows as callers see them, in the same order.
     pub(crate) async fn stored(
         &self,
-        mut rows: Vec<Kept>,
+        rows: Vec<Kept>,
         load: Load,
     ) -> Result<Vec<Stored>, StoreError> {
         let full = load == Load::Full;
         let pks: Vec<i64> = rows.iter().map(|kept| kept.pk).collect();
-        let ids: Vec<String> = rows.iter().map(|kept| kept.id.clone()).collect();
-        let referring: Vec<i64> = rows
-            .iter_mut()
-            .filter_map(|kept| self.names_others(&mut kept.document).then_some(kept.pk))
-            .collect();
+        let nested = rows.iter().filter(|kept| kept.groups.iter().any(|(.., nested)| *nested));
+        let nested: Vec<String> = nested.map(|kept| kept.id.clone()).collect();
+        let referring: Vec<i64> =
+            rows.iter().filter(|kept| kept.refers).map(|kept| kept.pk).collect();
         // All that is asked is asked at once, of one connection.
-        let (mut members, mut groups, mut targets, mut external_ids) = try_join4(
+        let (mut members, mut through_groups, mut targets, mut external_ids) = try_join4(
             self.members(if full && has_members(self.ty) { &pks } else { &[] }),
-            self.groups(if full && has_groups(self.ty) { &ids } else { &[] }),
+            self.groups(if full && has_groups(self.ty) { &nested } else { &[] }),
             self.reference_names(&referring),
             self.external_ids(&pks),
         )
         .await?;
         rows.into_iter()
             .map(|kept| {
-                let Kept { pk, id, version, created, modified, mut document } = kept;
+                let Kept { pk, id, version, created, modified, mut document, groups, .. } = kept;
                 document.insert("id", id.as_str());
                 if self.scope.domain.is_some() {
                     document.remove("externalId");
@@ -127,8 +155,12 @@ impl<'a, C: GenericClient> Reader<'a, C> {
                 if let Some(members) = members.remove(&pk) {
                     document.insert("members", members);
                 }
-                if let Some(groups) = groups.remove(&id) {
+                if let Some(groups) = through_groups.remove(&id) {
                     document.insert("groups", groups);
+                } else if full && has_groups(self.ty) && !groups.is_empty() {
+                    let direct =
+                        groups.iter().map(|(id, name, _)| group(id, name.as_deref(), "direct"));
+                    document.insert("groups", direct.collect::<Vec<_>>());
                 }
                 let (created, modified) = (time(created)?, time(modified)?);
                 Ok(Stored::new(document, Version::weak(version), created, modified))
@@ -149,15 +181,6 @@ impl<'a, C: GenericClient> Reader<'a, C> {
     ) -> Result<Vec<Row>, StoreError> {
         let statement = self.client.prepare_cached(sql).await.db()?;
         self.client.query(&statement, values).await.db()
-    }
-
-    /// Whether it refers to something whose name is shown with the reference.
-    fn names_others(&self, document: &mut Resource) -> bool {
-        singular_references(self.ty).any(|(extension, attribute)| {
-            attribute.sub_attribute("displayName").is_some()
-                && container(document, extension)
-                    .is_some_and(|map| map.contains_key(attribute.name.as_str()))
-        })
     }
 
     /// `manager.displayName` is the manager's (ruling W35).
@@ -249,17 +272,24 @@ impl<'a, C: GenericClient> Reader<'a, C> {
             return Ok(found);
         }
         for row in self.query(SQL, &[&self.tenant, &ids]).await? {
-            let mut element = Map::new();
-            element.insert("value".into(), row.try_get::<_, &str>(1).db()?.into());
-            if let Some(name) = row.try_get::<_, Option<&str>>(2).db()? {
-                element.insert("display".into(), unescape(name).into());
-            }
             let direct: bool = row.try_get(3).db()?;
-            element.insert("type".into(), if direct { "direct" } else { "indirect" }.into());
-            found.entry(row.try_get(0).db()?).or_default().push(Value::Object(element));
+            let how = if direct { "direct" } else { "indirect" };
+            let group = group(row.try_get(1).db()?, row.try_get(2).db()?, how);
+            found.entry(row.try_get(0).db()?).or_default().push(group);
         }
         Ok(found)
     }
+}
+
+/// A group as its members show it; the name as the tables keep it.
+fn group(id: &str, name: Option<&str>, how: &str) -> Value {
+    let mut element = Map::new();
+    element.insert("value".into(), id.into());
+    if let Some(name) = name {
+        element.insert("display".into(), unescape(name).into());
+    }
+    element.insert("type".into(), how.into());
+    Value::Object(element)
 }
 
 fn time(milliseconds: i64) -> Result<DateTime<chrono::Utc>, StoreError> {

@@ -17,7 +17,7 @@ use tokio_postgres::types::ToSql;
 
 use super::error::{Failure, Postgres};
 use super::names::Names;
-use super::read::{Kept, Reader, id_key};
+use super::read::{Kept, Reader, columns, id_key};
 use crate::keys::{escape, indexed, unescape};
 use crate::search;
 use crate::secret::Hashed;
@@ -119,7 +119,9 @@ impl Writer<'_, '_> {
         self.put_secrets(pk, secrets).await?;
         self.add_members(pk, &content.members).await?;
         let id = id.to_owned();
-        Ok(Kept { pk, id, version: 1, created: now, modified: now, document })
+        // Nobody knows its `id` yet, so it is in no group.
+        let (refers, groups) = (!content.references.is_empty(), Vec::new());
+        Ok(Kept { pk, id, version: 1, created: now, modified: now, document, refers, groups })
     }
 
     /// Puts new content in the place of a row that is in this version; none if it no longer is.
@@ -185,6 +187,8 @@ impl Writer<'_, '_> {
             created: before.created,
             modified: row.try_get(1)?,
             document,
+            refers: !content.references.is_empty(),
+            groups: before.groups.clone(),
         }))
     }
 
@@ -556,8 +560,12 @@ pub(crate) async fn delete(
 
 /// The row of a resource, which nobody else changes until the transaction ends.
 async fn lock<C: GenericClient>(reader: &Reader<'_, C>, id: &str) -> Result<Option<Kept>, Failure> {
-    const SQL: &str = "SELECT r.pk, r.id, r.version, r.created, r.modified, r.doc
-         FROM scim_resource r WHERE r.tenant = $1 AND r.id = $2 AND r.rtype = $3 FOR UPDATE";
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM scim_resource r WHERE r.tenant = $1 AND r.id = $2 AND r.rtype = $3
+         FOR UPDATE OF r"
+    );
     if id.contains('\0') {
         return Ok(None);
     }

@@ -8,16 +8,14 @@ use rusqlite::{Connection, params};
 use scim2_core::ResourceType;
 use scim2_core::resource::ResourceId;
 use scim2_provider::Scope;
-use scim2_provider::store::{Load, Page, Query, StoreError};
+use scim2_provider::store::{Load, Query, StoreError};
 use scim2_provider::text::{StoredText, TextResult};
 
 use super::error::Sqlite;
 use super::read::{Kept, Reader, columns, name_id, tenant};
-use crate::candidates::Lookup;
+use crate::candidates::{Exact, Lookup};
 use crate::names::Remembered;
 
-/// How many results are looked up like this at most.
-const RESULTS: u64 = 16;
 /// How many steps of SQLite's machine go by between two looks at how many there were.
 const STEPS_BETWEEN_LOOKS: i32 = 1_000;
 /// How many looks a glance takes: far less than a millisecond.
@@ -91,36 +89,31 @@ impl Glance {
         ty: &ResourceType,
         query: &Query,
     ) -> Option<TextResult> {
-        let filter = query.filter.as_ref().filter(|_| query.sort.is_none())?;
-        let (Page::Index { start_index: 0..=1, count } | Page::Cursor { after: None, count }) =
-            &query.page
-        else {
-            return None;
-        };
-        let most = (*count).min(RESULTS);
-        let (sql, path, key) = match Lookup::exact(ty, scope, filter)? {
-            Lookup::Unique { path, key } => (BY_UNIQUE, path, key),
-            Lookup::Indexed { path, key } => (BY_INDEXED, path.to_owned(), key),
+        let exact = Exact::of(ty, scope, query)?;
+        let (sql, path, key) = match &exact.lookup {
+            Lookup::Unique { path, key } => (BY_UNIQUE, path.as_str(), key),
+            Lookup::Indexed { path, key } => (BY_INDEXED, *path, key),
             _ => return None,
         };
         self.look(|looking| {
             let Some(reader) = self.reader(looking, scope, ty)? else { return Ok(None) };
-            let known = self
-                .names
-                .get(&path)
-                .map_or_else(|| name_id(reader.connection, &path), |number| Ok(Some(number)));
-            let Some(number) = known? else { return Ok(None) };
-            self.names.put(&path, number);
-            let limit = i64::try_from(most.saturating_add(1)).unwrap_or(i64::MAX);
-            let values = params![reader.tenant, reader.rtype, number, key, limit];
+            let number = match self.names.get(path) {
+                Some(number) => number,
+                None => {
+                    let Some(number) = name_id(reader.connection, path)? else { return Ok(None) };
+                    self.names.put(path, number);
+                    number
+                }
+            };
+            let values = params![reader.tenant, reader.rtype, number, key, exact.limit()];
             let mut statement = reader.connection.prepare_cached(sql).db()?;
             let mut rows = statement.query(values).db()?;
             let mut texts = Vec::new();
             while let Some(row) = rows.next().db()? {
                 texts.push(reader.text(&Kept::of(row).db()?, query.load)?);
             }
-            let total = u64::try_from(texts.len()).unwrap_or(u64::MAX);
-            Ok((total <= most).then(|| TextResult::new(Some(total), texts, None)))
+            let total = exact.total(texts.len());
+            Ok(total.map(|total| TextResult::new(Some(total), texts, None)))
         })
     }
 

@@ -34,10 +34,17 @@ async fn create(provider: &Provider, endpoint: &str, body: Value) -> String {
 
 /// The same with a projection that leaves nothing out, which takes the other way.
 async fn check(provider: &Provider, path: &str) -> Value {
-    let (status, text) = call(provider, "GET", path, Value::Null).await;
+    let (status, mut text) = call(provider, "GET", path, Value::Null).await;
     let mark = if path.contains('?') { '&' } else { '?' };
     let slow = format!("{path}{mark}excludedAttributes=nosuch");
-    assert_eq!((status, text.clone()), call(provider, "GET", &slow, Value::Null).await);
+    let (slow_status, mut slow) = call(provider, "GET", &slow, Value::Null).await;
+    // Each cursor says when it was made.
+    for list in [&mut text, &mut slow] {
+        if let Some(cursor) = list.get_mut("nextCursor") {
+            *cursor = true.into();
+        }
+    }
+    assert_eq!((status, &text), (slow_status, &slow), "{path}");
     text
 }
 
