@@ -43,14 +43,15 @@ impl By {
 }
 
 /// A row as an answer.
-fn text(id: &str, version: i64, times: (i64, i64), doc: &str) -> String {
+fn text(id: &str, version: i64, times: (i64, i64), doc: &str, groups: Option<&str>) -> String {
     let time = |milliseconds| {
         let time = DateTime::from_timestamp_millis(milliseconds).expect("a time");
         time.to_rfc3339_opts(SecondsFormat::Millis, true)
     };
     let members = doc.strip_prefix('{').and_then(|doc| doc.strip_suffix('}')).expect("an object");
+    let groups = groups.map(|groups| format!("\"groups\":{groups},")).unwrap_or_default();
     format!(
-        "{{\"id\":\"{id}\",{members},\"meta\":{{\"created\":\"{}\",\"lastModified\":\"{}\",\
+        "{{\"id\":\"{id}\",{members},{groups}\"meta\":{{\"created\":\"{}\",\"lastModified\":\"{}\",\
          \"resourceType\":\"User\",\"version\":\"W/\\\"{version}\\\"\",\
          \"location\":\"/Users/{id}\"}}}}",
         time(times.0),
@@ -63,6 +64,10 @@ fn connect(path: &std::path::Path) -> Connection {
     let connection = Connection::open(path).expect("a database");
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).expect("a setting");
     connection
+}
+
+fn hyphenated(key: &[u8]) -> String {
+    uuid::Uuid::from_slice(key).expect("a UUID").hyphenated().to_string()
 }
 
 /// Reads users from SQLite, on the thread that asks.
@@ -103,13 +108,28 @@ impl Sqlite {
                  WHERE k.tenant = ?1 AND k.rtype = ?2 AND k.path = ?3 AND k.key = ?4"
             }
         };
+        let groups = "SELECT g.id, g.display_name
+             FROM scim_member m JOIN scim_resource g ON g.pk = m.group_pk
+             WHERE m.tenant = ?1 AND m.member = ?2";
         let mut statement = self.connection.prepare_cached(sql).expect("SQL");
+        let mut groups = self.connection.prepare_cached(groups).expect("SQL");
         let values = params![self.tenant, self.rtype, self.paths[by as usize], key];
         let row = statement.query_row(values, |row| {
-            let id = uuid::Uuid::from_slice(row.get_ref(0)?.as_blob()?).expect("a UUID");
-            let mut buffer = uuid::Uuid::encode_buffer();
-            let id = id.hyphenated().encode_lower(&mut buffer);
-            Ok(text(id, row.get(1)?, (row.get(2)?, row.get(3)?), row.get_ref(4)?.as_str()?))
+            let key = row.get_ref(0)?.as_blob()?;
+            let mut found = groups.query(params![self.tenant, key])?;
+            let mut elements = String::new();
+            while let Some(group) = found.next()? {
+                let id = hyphenated(group.get_ref(0)?.as_blob()?);
+                let name = serde_json::to_string(group.get_ref(1)?.as_str()?).expect("JSON");
+                let comma = if elements.is_empty() { "" } else { "," };
+                elements += &format!(
+                    "{comma}{{\"value\":\"{id}\",\"display\":{name},\"type\":\"direct\"}}"
+                );
+            }
+            let groups = (!elements.is_empty()).then(|| format!("[{elements}]"));
+            let times = (row.get(2)?, row.get(3)?);
+            let doc = row.get_ref(4)?.as_str()?;
+            Ok(text(&hyphenated(key), row.get(1)?, times, doc, groups.as_deref()))
         });
         row.expect("a user")
     }
@@ -244,23 +264,29 @@ impl Postgres {
         }
         let mut statements = Vec::new();
         for by in By::ALL {
-            let sql = match by {
+            let rows = match by {
                 By::Id => {
-                    "SELECT r.id, r.version, r.created, r.modified, r.doc FROM scim_resource r
+                    "FROM scim_resource r
                      WHERE r.tenant = $1 AND r.rtype = $2 AND r.id = $4 AND $3::bigint = $3"
                 }
                 By::UserName => {
-                    "SELECT r.id, r.version, r.created, r.modified, r.doc
-                     FROM scim_uniq k JOIN scim_resource r ON r.pk = k.pk
+                    "FROM scim_uniq k JOIN scim_resource r ON r.pk = k.pk
                      WHERE k.tenant = $1 AND k.path = $3 AND k.key = $4 AND r.rtype = $2"
                 }
                 By::Email | By::ExternalId => {
-                    "SELECT r.id, r.version, r.created, r.modified, r.doc
-                     FROM scim_idx k JOIN scim_resource r ON r.pk = k.pk
+                    "FROM scim_idx k JOIN scim_resource r ON r.pk = k.pk
                      WHERE k.tenant = $1 AND k.rtype = $2 AND k.path = $3 AND k.key = $4"
                 }
             };
-            statements.push(client.prepare(sql).await.expect("SQL"));
+            let sql = format!(
+                "SELECT r.id, r.version, r.created, r.modified, r.doc,
+                   (SELECT json_agg(json_build_object('value', g.id, 'display', g.display_name,
+                      'type', 'direct'))::text
+                    FROM scim_member m JOIN scim_resource g ON g.pk = m.group_pk
+                    WHERE m.tenant = r.tenant AND m.member = r.id)
+                 {rows}"
+            );
+            statements.push(client.prepare(&sql).await.expect("SQL"));
         }
         let [rtype, ..] = paths;
         Self { client, statements, tenant, rtype, paths }
@@ -272,7 +298,7 @@ impl Postgres {
         let values: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
             [&self.tenant, &self.rtype, &self.paths[by as usize], &key];
         let row = self.client.query_one(statement, &values).await.expect("a user");
-        text(row.get(0), row.get(1), (row.get(2), row.get(3)), row.get(4))
+        text(row.get(0), row.get(1), (row.get(2), row.get(3)), row.get(4), row.get(5))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Client, Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime,
+    Client, Hook, HookError, Manager, ManagerConfig, Pool, QueueMode, RecyclingMethod, Runtime,
 };
 use scim2_core::change::MemberDelta;
 use scim2_core::etag::{EntityTags, Version};
@@ -541,6 +541,8 @@ impl PostgresStoreBuilder {
             .wait_timeout(Some(self.wait))
             .create_timeout(Some(self.wait))
             .recycle_timeout(Some(self.wait))
+            // The one that was used last has what it needs at hand.
+            .queue_mode(QueueMode::Lifo)
             .runtime(Runtime::Tokio1)
             .post_create(setup)
             .build()
