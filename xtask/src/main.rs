@@ -19,8 +19,9 @@ usage: cargo xtask TASK
                         (--quick leaves those out)
   requirements FILE...  coverage of tables of requirements, and of rulings, by the tests'
                         names: per area, and the rows that no test names
-  conformance           the test suites of others against `scim serve`: scim2-tester, scim-sanity
-                        and Microsoft's Postman collection; fails on what is not explained
+  conformance           the test suites of others and `scim conformance` against `scim serve`, over
+                        a folder and over PostgreSQL: scim2-tester, scim-sanity and Microsoft's
+                        Postman collection; fails on what is not explained
   load [--test]         requests over sockets, beside a bare handler that answers the same bytes
   faults                the stores while processes are killed, disks are full and the database is
                         restarted: minutes
