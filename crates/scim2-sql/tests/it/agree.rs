@@ -13,9 +13,11 @@ use proptest::sample::select;
 use proptest::test_runner::TestRunner;
 use scim2_core::change::{Member, MemberDelta};
 use scim2_core::resource::ResourceId;
+use scim2_core::schema::{Attribute, AttributeType};
 use scim2_core::sort::SortOrder;
 use scim2_core::syntax::Filter;
-use scim2_core::{Catalog, Policy, Resource, ResourceType, Valid};
+use scim2_core::syntax::{AttrName, SchemaUri};
+use scim2_core::{Catalog, Policy, Resource, ResourceType, Schema, Valid};
 use scim2_provider::store::{Load, Page, Query, StoreError, Stored, if_match};
 use scim2_provider::{Clock, MemoryStore, ProvisioningDomain, Scope, Store};
 use scim2_sql::{Durability, PostgresStore, Secrets, SqliteStore};
@@ -44,6 +46,43 @@ const TEXTS: [&str; 14] = [
     "x y",
 ];
 
+/// An extension with an attribute of every other type, and values of each as JSON writes them.
+const EXTRA: &str = "urn:example:extra";
+const TYPED: [(&str, AttributeType, &[&str]); 4] = [
+    (
+        "rank",
+        AttributeType::Integer,
+        &["0", "-1", "7", "10", "9007199254740993", "9007199254740992", "-9007199254740993"],
+    ),
+    ("score", AttributeType::Decimal, &["0", "0.5", "0.50", "-0.25", "1000.0", "1e3", "1e-7"]),
+    (
+        "since",
+        AttributeType::DateTime,
+        &[
+            r#""2011-05-13T04:42:34Z""#,
+            r#""2011-05-13T06:42:34+02:00""#,
+            r#""2011-05-13T04:42:34.5Z""#,
+            r#""1969-12-31T23:59:59.999Z""#,
+        ],
+    ),
+    ("photo", AttributeType::Binary, &[r#""QQ==""#, r#""QUI=""#, r#""+/8=""#]),
+];
+
+static USER: LazyLock<ResourceType> = LazyLock::new(|| {
+    let attributes = TYPED.map(|(name, attribute_type, _)| {
+        Attribute::new(AttrName::new(name).unwrap(), attribute_type)
+    });
+    let schema = Schema::new(SchemaUri::new(EXTRA).unwrap(), attributes.into());
+    ResourceType::user().with_extension(schema)
+});
+
+fn catalog() -> Catalog {
+    let mut catalog = Catalog::default();
+    catalog.register(USER.clone()).unwrap();
+    catalog.register(ResourceType::group()).unwrap();
+    catalog
+}
+
 /// Names a resource: one that was made, or one that never was.
 #[derive(Clone, Debug)]
 enum Ref {
@@ -61,6 +100,8 @@ struct UserBody {
     emails: Vec<(&'static str, &'static str, bool)>,
     employee_number: Option<&'static str>,
     manager: Option<Ref>,
+    /// Of each typed attribute, which of its values.
+    typed: [Option<prop::sample::Index>; TYPED.len()],
 }
 
 #[derive(Clone, Debug)]
@@ -77,6 +118,7 @@ enum Op {
 enum Literal {
     Text(&'static str),
     Bool(bool),
+    Json(&'static str),
     Id(Ref),
 }
 
@@ -124,6 +166,7 @@ fn user() -> impl Strategy<Value = UserBody> {
         vec((text(), select(&["work", "home"][..]), any::<bool>()), 0..3),
         option::of(text()),
         option::of(reference()),
+        prop::array::uniform4(option::of(any::<prop::sample::Index>())),
     )
         .prop_map(
             |(
@@ -135,6 +178,7 @@ fn user() -> impl Strategy<Value = UserBody> {
                 emails,
                 employee_number,
                 manager,
+                typed,
             )| {
                 UserBody {
                     user_name,
@@ -145,6 +189,7 @@ fn user() -> impl Strategy<Value = UserBody> {
                     emails,
                     employee_number,
                     manager,
+                    typed,
                 }
             },
         )
@@ -213,6 +258,26 @@ fn leaf(group: bool, inside: Option<&'static str>) -> BoxedStrategy<Term> {
     let on_text = (select(texts), select(compare.to_vec()), literal)
         .prop_map(|(attr, op, text)| Term::Compare(attr, op, Literal::Text(text)));
     choices.push((6, on_text.boxed()));
+    if inside.is_none() && !group {
+        let on_typed = select(&TYPED[..]).prop_flat_map(|(name, attribute_type, values)| {
+            let compare: &[&str] = match attribute_type {
+                AttributeType::Binary => &["eq", "ne"],
+                _ => &["eq", "ne", "gt", "ge", "lt", "le"],
+            };
+            let attr = match name {
+                "rank" => "urn:example:extra:rank",
+                "score" => "urn:example:extra:score",
+                "since" => "urn:example:extra:since",
+                _ => "urn:example:extra:photo",
+            };
+            prop_oneof![
+                8 => (select(compare), select(values))
+                    .prop_map(move |(op, value)| Term::Compare(attr, op, Literal::Json(value))),
+                1 => Just(Term::Present(attr)),
+            ]
+        });
+        choices.push((4, on_typed.boxed()));
+    }
     if !ids.is_empty() {
         let compare = ["eq", "eq", "eq", "eq", "ne", "gt", "le"];
         let on_id = (select(ids), select(compare.to_vec()), reference())
@@ -251,7 +316,17 @@ fn asked() -> impl Strategy<Value = Asked> {
         let paths: &[&str] = if group {
             &["displayName", "id"]
         } else {
-            &["userName", "title", "emails", "active", "meta.lastModified", "id"]
+            &[
+                "userName",
+                "title",
+                "emails",
+                "active",
+                "meta.lastModified",
+                "id",
+                "urn:example:extra:rank",
+                "urn:example:extra:score",
+                "urn:example:extra:since",
+            ]
         };
         let order = select(&[SortOrder::Ascending, SortOrder::Descending][..]);
         (
@@ -336,12 +411,22 @@ impl<S: Store> Side<S> {
         if let Some(manager) = &body.manager {
             enterprise.insert("manager".into(), json!({"value": self.id(manager)}));
         }
+        let mut extra = Map::new();
+        for ((name, _, values), index) in TYPED.iter().zip(&body.typed) {
+            let Some(index) = index else { continue };
+            let value = values[index.index(values.len())];
+            extra.insert((*name).to_owned(), serde_json::from_str(value).unwrap());
+        }
+        if !extra.is_empty() {
+            schemas.push(EXTRA);
+            map.insert(EXTRA.into(), extra.into());
+        }
         if !enterprise.is_empty() {
             schemas.push(ENTERPRISE);
             map.insert(ENTERPRISE.into(), enterprise.into());
         }
         map.insert("schemas".into(), schemas.into());
-        ResourceType::user().validate_new(Resource::from(map), &Policy::strict()).ok()
+        USER.validate_new(Resource::from(map), &Policy::strict()).ok()
     }
 
     fn group(&self, name: &str, members: &[Ref]) -> Option<Valid<Resource>> {
@@ -389,7 +474,7 @@ impl<S: Store> Side<S> {
     /// Does something, and says what came of it in words that do not depend on the store.
     async fn apply(&mut self, domain: bool, op: &Op) -> String {
         let scope = &scope(&self.tenant, domain);
-        let (user, group) = (ResourceType::user(), ResourceType::group());
+        let (user, group) = (USER.clone(), ResourceType::group());
         match op {
             Op::CreateUser(body) => {
                 let body = self.user(body);
@@ -451,6 +536,7 @@ impl<S: Store> Side<S> {
         };
         match term {
             Term::Present(attr) => format!("{attr} pr"),
+            Term::Compare(attr, op, Literal::Json(value)) => format!("{attr} {op} {value}"),
             Term::Compare(attr, op, Literal::Bool(flag)) => format!("{attr} {op} {flag}"),
             Term::Compare(attr, op, Literal::Text(text)) => {
                 let text = if text.starts_with("W/") {
@@ -472,7 +558,7 @@ impl<S: Store> Side<S> {
 
     /// Asks by index, and by cursor to the end if that is wanted, and shows the answers.
     async fn ask(&self, asked: &Asked) -> Vec<String> {
-        let ty = if asked.group { ResourceType::group() } else { ResourceType::user() };
+        let ty = if asked.group { ResourceType::group() } else { USER.clone() };
         let scope = scope(&self.tenant, asked.domain);
         let mut query = Query::page(Page::first(0)).with_load(asked.load);
         if let Some(term) = &asked.filter {
@@ -624,7 +710,7 @@ fn sec_10_all_stores_give_the_same_answers() {
         panic!("{error}\n{runner}");
     }
     if let Some((postgres, _)) = &*POSTGRES {
-        let integrity = RUNTIME.block_on(postgres.check(&Catalog::standard())).unwrap();
+        let integrity = RUNTIME.block_on(postgres.check(&catalog())).unwrap();
         assert!(integrity.is_sound(), "{integrity}");
     }
 }
@@ -679,8 +765,24 @@ fn compare(ops: &[(Op, bool)], questions: &[Asked], tally: &Tally) -> Result<(),
                 prop_assert_eq!(answer, expected, "{:?}", filter(asked));
             }
         }
-        let integrity = sqlite.store.check(&Catalog::standard()).await.unwrap();
+        let integrity = sqlite.store.check(&catalog()).await.unwrap();
         prop_assert!(integrity.is_sound(), "{}", integrity);
         Ok(())
     })
+}
+
+#[test]
+fn every_typed_value_is_one_that_a_user_may_have() {
+    for (name, _, values) in TYPED {
+        for value in values {
+            let value: Value = serde_json::from_str(value).unwrap();
+            let body = json!({
+                "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", EXTRA],
+                "userName": "a",
+                EXTRA: {name: value},
+            });
+            let body: Resource = serde_json::from_value(body).unwrap();
+            USER.validate_new(body, &Policy::strict()).unwrap();
+        }
+    }
 }
