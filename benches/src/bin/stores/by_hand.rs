@@ -352,7 +352,7 @@ pub(crate) async fn copy_users(
                  '00000000-7f76', lpad(n::text, 8, '0') || '-7f76') END, r.pk
            FROM copied c JOIN scim_resource r ON r.id = c.id, scim_idx k
            JOIN scim_resource t ON t.pk = k.pk WHERE t.id = '{template}';
-         ANALYZE",
+         ANALYZE scim_resource, scim_uniq, scim_idx",
         template = template.as_str(),
     );
     client.batch_execute(&sql).await.expect("copies");

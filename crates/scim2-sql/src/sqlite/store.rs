@@ -25,6 +25,7 @@ use super::migrate::{Keys, OtherKeys, check_versions, migrate, set_fold_version}
 use super::outbox::Entry;
 use super::read::{COLUMNS, Kept, Reader, id_column};
 use super::threads::{Threads, Writing};
+use super::write::New;
 use super::{outbox, query, visit, write};
 use crate::id::Generator;
 use crate::integrity::Integrity;
@@ -279,11 +280,12 @@ impl Store for SqliteStore {
         let Write { resource, record, .. } = write;
         let mut content = Content::of(ty, resource.into_inner())?;
         let secrets = self.hash(&mut content).await?;
+        let new = New::of(scope, ty, content)?;
         let (scope, ty, now) = (scope.clone(), ty.clone(), self.now());
         self.inner
             .threads
             .write(move |writing| {
-                let stored = write::insert(writing, &scope, &ty, &content, &secrets, now)?;
+                let stored = write::insert(writing, &scope, &ty, new, &secrets, now)?;
                 outbox::put_stored(writing, &scope, &ty, &stored, record.as_ref())?;
                 Ok(stored)
             })

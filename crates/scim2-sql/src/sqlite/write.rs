@@ -3,11 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 
 use rusqlite::{Connection, Row, params};
-use scim2_core::ResourceType;
 use scim2_core::change::MemberDelta;
 use scim2_core::etag::{EntityTags, Version};
 use scim2_core::key::comparison_key;
 use scim2_core::resource::ResourceId;
+use scim2_core::{Resource, ResourceType};
 use scim2_provider::Scope;
 use scim2_provider::events::Affected;
 use scim2_provider::store::{Load, StoreError, Stored, Updated, has_members};
@@ -21,12 +21,46 @@ use crate::search;
 use crate::secret::Hashed;
 use crate::shape::{Content, EXTERNAL_ID, Member, Reference, clear_reference};
 
+/// A new resource as it is to be written: its texts are made where they do not hold up other
+/// changes.
+pub(crate) struct New {
+    content: Content,
+    document: Resource,
+    doc: String,
+    /// The search document, without `id`.
+    search: String,
+}
+
+impl New {
+    pub(crate) fn of(
+        scope: &Scope,
+        ty: &ResourceType,
+        content: Content,
+    ) -> Result<Self, StoreError> {
+        let mut document = content.document.clone();
+        if scope.domain.is_some() {
+            document.remove(EXTERNAL_ID);
+        }
+        let mut search = search::document(ty, "", &document);
+        search.remove("id");
+        let (doc, search) = (text(&document)?, text(&search)?);
+        Ok(Self { content, document, doc, search })
+    }
+
+    /// The search document. No `id` that is made here needs escapes.
+    fn search(&self, id: &str) -> String {
+        let rest = self.search.strip_prefix('{').unwrap_or_default();
+        let comma = if rest == "}" { "" } else { "," };
+        format!("{{\"id\":\"{id}\"{comma}{rest}")
+    }
+}
+
 /// Adds a resource.
 pub(crate) fn insert(
     writing: &mut Writing<'_>,
     scope: &Scope,
     ty: &ResourceType,
-    content: &Content,
+    new: New,
     secrets: &[Hashed],
     now: i64,
 ) -> Result<Stored, StoreError> {
@@ -34,19 +68,16 @@ pub(crate) fn insert(
     let tenant = writing.tenant(scope)?;
     let rtype = writing.name(ty.name())?;
     let id = writing.ids.next(now)?;
-    let mut document = content.document.clone();
-    if scope.domain.is_some() {
-        document.remove(EXTERNAL_ID);
-    }
+    let search = new.search(&id);
+    let New { content, document, doc, .. } = new;
     let (display_name, user_name) = content.names();
     let sql = "INSERT INTO scim_resource
                (tenant, rtype, id, version, created, modified, display_name, user_name, doc, search)
                VALUES (?1, ?2, ?3, 1, ?4, ?4, ?5, ?6, ?7, jsonb(?8)) RETURNING pk";
-    let (doc, search) = (text(&document)?, text(&search::document(ty, &id, &document))?);
     let values = params![tenant, rtype, id::to_sql(&id), now, display_name, user_name, doc, search];
     let pk = connection.prepare_cached(sql).db()?.query_row(values, |row| row.get(0)).db()?;
     let row = Writer { writing, ty, tenant, rtype, pk, was: Was::NotThere };
-    row.put(scope, content, secrets, document.text(EXTERNAL_ID))?;
+    row.put(scope, &content, secrets, document.text(EXTERNAL_ID))?;
     for member in &content.members {
         row.join(member)?;
     }
