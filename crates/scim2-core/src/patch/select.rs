@@ -6,7 +6,9 @@ use serde_json::{Map, Value};
 
 use super::elements::{self, Index};
 use super::target::{effective, equalities, is_assigned, key_in, spelling};
-use super::write::{Slot, Write, named_subs, null_added, put, sub_mutability, value_removed};
+use super::write::{
+    Given, Slot, Write, named_subs, nothing_known, null_added, put, sub_mutability, value_removed,
+};
 use super::{BYTES_A_VISIT, Engine};
 use crate::accept::{Accept, accept, accept_element, accept_open};
 use crate::bind::BoundFilter;
@@ -61,7 +63,7 @@ impl Engine<'_> {
         if value.is_null() && kind == Write::Add {
             return Err(null_added(sub.map_or(slot.name, |sub| sub.name)));
         }
-        let is_empty = !is_assigned(&value);
+        let given = Given::of(&value);
         let named = match (sub, slot.attribute) {
             (None, Some(attribute)) => named_subs(attribute, &value),
             _ => Vec::new(),
@@ -74,8 +76,13 @@ impl Engine<'_> {
             (None, Some(attribute)) => accept_element(attribute, value, self.accept(slot.name))?,
             _ => accept_open(value)?,
         };
-        if accepted.is_none() && kind == Write::Add && is_empty {
-            return Ok(());
+        match given {
+            _ if accepted.is_some() => {}
+            Given::Nothing if kind == Write::Add => return Ok(()),
+            Given::Members if named.is_empty() => {
+                return nothing_known(sub.map_or(slot.name, |sub| sub.name), kind);
+            }
+            _ => {}
         }
         let mut elements = match map.get_mut(slot.key) {
             None | Some(Value::Null) => Vec::new(),

@@ -102,11 +102,12 @@ impl Engine<'_> {
         if !attribute.multi_valued && attribute.is_complex() {
             return self.write_complex(map, slot, attribute, kind, value);
         }
-        let is_empty = !is_assigned(&value);
+        let given = Given::of(&value);
         let accepted = accept(attribute, value, self.accept(slot.name))?;
         match (accepted, kind) {
             // Nothing to add: `[]` changes nothing, an empty text replaces what is there.
-            (None, Write::Add) if is_empty => Ok(()),
+            (None, Write::Add) if given == Given::Nothing => Ok(()),
+            (None, _) if given == Given::Members => nothing_known(slot.name, kind),
             (None, _) => self.unassign(map, slot),
             (Some(Value::Array(new)), _) if attribute.multi_valued => {
                 self.guarded(map, slot, |map| self.put_elements(map, slot, kind, new, index))
@@ -195,12 +196,15 @@ impl Engine<'_> {
         kind: Write,
         value: Value,
     ) -> Result<(), Error> {
-        let is_empty = !is_assigned(&value);
+        let found = Given::of(&value);
         let named = named_subs(attribute, &value);
         let accepted = accept(attribute, value, self.accept(slot.name))?;
         let given = match accepted {
             Some(Value::Object(given)) => given,
-            _ if kind == Write::Add && is_empty => return Ok(()),
+            _ if kind == Write::Add && found == Given::Nothing => return Ok(()),
+            _ if named.is_empty() && found == Given::Members => {
+                return nothing_known(slot.name, kind);
+            }
             _ if named.is_empty() => return self.unassign(map, slot),
             _ => Map::new(),
         };
@@ -603,6 +607,38 @@ pub(super) fn value_removed(slot: Slot<'_>) -> Error {
         ));
     }
     Error::invalid_value(format_args!("remove takes no value; leave it out to remove `{name}`"))
+}
+
+/// What a client has sent, before it is known what of it counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Given {
+    /// null, `[]`, `{}` and what is made of them.
+    Nothing,
+    /// A text or another simple value.
+    Simple,
+    /// Something in an array or object.
+    Members,
+}
+
+impl Given {
+    pub(super) fn of(value: &Value) -> Self {
+        match value {
+            value if !is_assigned(value) => Self::Nothing,
+            Value::Array(_) | Value::Object(_) => Self::Members,
+            _ => Self::Simple,
+        }
+    }
+}
+
+/// A value of which nothing is left when what no schema defines is ignored (ruling P36). That is
+/// nothing to add, and no way to clear an attribute: a group is not emptied by `[{"id": "…"}]`.
+pub(super) fn nothing_known(name: &str, kind: Write) -> Result<(), Error> {
+    match kind {
+        Write::Add => Ok(()),
+        Write::Replace => Err(Error::invalid_value(format_args!(
+            "nothing in the value for `{name}` is known; to clear the attribute, remove it"
+        ))),
+    }
 }
 
 pub(super) fn null_added(name: &str) -> Error {

@@ -513,6 +513,31 @@ fn p36_unknown_attributes_in_a_value_are_refused_or_dropped() {
         .is("/shoeSize", json!(43));
 }
 
+#[test]
+fn p36_what_is_ignored_clears_nothing() {
+    let emails = json!([{"value": "b@example.com"}]);
+    let name = json!({"givenName": "Barbara"});
+    let user = user(json!({"emails": emails, "name": name}))
+        .with(|policy| policy.unknown_attributes = UnknownAttributes::Ignore);
+    for (path, value) in [
+        ("emails", json!([{"nosuch": "y"}])),
+        ("emails", json!({"nosuch": "y"})),
+        ("name", json!({"nosuch": "y"})),
+    ] {
+        let add = json!([{"op": "add", "path": path, "value": value}]);
+        user.patch(add).is("/emails", emails.clone()).is("/name", name.clone());
+        user.refuses("replace", path, value, "invalidValue");
+    }
+    user.refuses("replace", "emails[value pr]", json!({"nosuch": "y"}), "invalidValue");
+    let group = group(&["1"]).with(|policy| policy.unknown_attributes = UnknownAttributes::Ignore);
+    for value in [json!([{"id": "2"}]), json!([{"value": ""}])] {
+        group
+            .patch(json!([{"op": "add", "path": "members", "value": value}]))
+            .is("/members", json!([{"value": "1"}]));
+        group.refuses("replace", "members", value, "invalidValue");
+    }
+}
+
 // add (RFC 7644 §3.5.2.1)
 
 #[test]
