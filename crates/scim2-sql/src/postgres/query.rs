@@ -12,6 +12,7 @@ use scim2_provider::Scope;
 use scim2_provider::store::{
     Load, Page, Position, Query, QueryResult, SortedPosition, StoreError, Stored,
 };
+use scim2_provider::text::TextResult;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{IsolationLevel, Row};
 
@@ -44,10 +45,9 @@ pub(crate) async fn run(
     let Some(reader) = Reader::new(&*client, names, scope, ty).await? else {
         return Ok(QueryResult::new(Some(0), Vec::new(), None));
     };
-    if let Some(exact) = Exact::of(ty, scope, query)
-        && let Some(result) = look_up(&reader, names, &exact, query.load).await?
-    {
-        return Ok(result);
+    if let Some((total, rows)) = look_up(&reader, names, query).await? {
+        let resources = reader.stored(rows, query.load).await?;
+        return Ok(QueryResult::new(Some(total), resources, None));
     }
     let own = own(&reader);
     let found = Found::of(&own, query.filter.as_ref());
@@ -92,13 +92,27 @@ const BY_INDEXED: &str = concat!(
       ORDER BY r.id LIMIT $5"
 );
 
+/// What has one value, as text; none if that is not all that is asked for.
+pub(crate) async fn run_text(
+    client: &Client,
+    names: &Names,
+    scope: &Scope,
+    ty: &ResourceType,
+    query: &Query,
+) -> Result<Option<TextResult>, Failure> {
+    let Some(reader) = Reader::new(client, names, scope, ty).await? else { return Ok(None) };
+    let Some((total, rows)) = look_up(&reader, names, query).await? else { return Ok(None) };
+    let texts = reader.texts(rows, query.load).await?;
+    Ok(Some(TextResult::new(Some(total), texts, None)))
+}
+
 /// What has one value; none if it has too many results, or none that this can tell.
 async fn look_up<C: GenericClient>(
     reader: &Reader<'_, C>,
     names: &Names,
-    exact: &Exact,
-    load: Load,
-) -> Result<Option<QueryResult>, Failure> {
+    query: &Query,
+) -> Result<Option<(u64, Vec<Kept>)>, Failure> {
+    let Some(exact) = Exact::of(reader.ty, reader.scope, query) else { return Ok(None) };
     let (sql, path, key) = match &exact.lookup {
         Lookup::Unique { path, key } => (BY_UNIQUE, path.as_str(), key),
         Lookup::Indexed { path, key } => (BY_INDEXED, *path, key),
@@ -108,9 +122,7 @@ async fn look_up<C: GenericClient>(
     let (key, limit) = (indexed(key), exact.limit());
     let rows = reader.query(sql, &[&reader.tenant, &reader.rtype, &path, &key, &limit]).await?;
     let Some(total) = exact.total(rows.len()) else { return Ok(None) };
-    let kept = rows.iter().map(Kept::of).collect::<Result<Vec<_>, _>>()?;
-    let resources = reader.stored(kept, load).await?;
-    Ok(Some(QueryResult::new(Some(total), resources, None)))
+    Ok(Some((total, rows.iter().map(Kept::of).collect::<Result<_, _>>()?)))
 }
 
 fn own<'a, C>(reader: &Reader<'a, C>) -> Own<'a> {

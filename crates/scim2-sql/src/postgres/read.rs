@@ -12,6 +12,7 @@ use scim2_provider::Scope;
 use scim2_provider::store::{
     Load, StoreError, Stored, has_groups, has_members, singular_references,
 };
+use scim2_provider::text::StoredText;
 use serde_json::{Map, Value};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -46,7 +47,7 @@ pub(crate) struct Kept {
     pub(crate) version: i64,
     pub(crate) created: i64,
     pub(crate) modified: i64,
-    pub(crate) document: Resource,
+    pub(crate) doc: String,
     /// Whether it refers to another, as `manager` does.
     pub(crate) refers: bool,
     /// The groups that it is a member of itself.
@@ -58,20 +59,33 @@ pub(crate) type DirectGroup = (String, Option<String>, bool);
 
 impl Kept {
     pub(crate) fn of(row: &Row) -> Result<Self, StoreError> {
-        let doc: &str = row.try_get(5).db()?;
         Ok(Self {
             pk: row.try_get(0).db()?,
             id: row.try_get(1).db()?,
             version: row.try_get(2).db()?,
             created: row.try_get(3).db()?,
             modified: row.try_get(4).db()?,
-            document: serde_json::from_str(doc).map_err(StoreError::internal)?,
+            doc: row.try_get(5).db()?,
             refers: row.try_get(6).db()?,
             groups: match row.try_get::<_, Option<&str>>(7).db()? {
                 Some(groups) => serde_json::from_str(groups).map_err(StoreError::internal)?,
                 None => Vec::new(),
             },
         })
+    }
+
+    /// The document as it is kept.
+    pub(crate) fn document(&self) -> Result<Resource, StoreError> {
+        serde_json::from_str(&self.doc).map_err(StoreError::internal)
+    }
+
+    fn is_in_nested_groups(&self) -> bool {
+        self.groups.iter().any(|(.., nested)| *nested)
+    }
+
+    /// The groups, if none of them is in a group.
+    fn direct_groups(&self) -> Vec<Value> {
+        self.groups.iter().map(|(id, name, _)| group(id, name.as_deref(), "direct")).collect()
     }
 }
 
@@ -127,7 +141,7 @@ impl<'a, C: GenericClient> Reader<'a, C> {
     ) -> Result<Vec<Stored>, StoreError> {
         let full = load == Load::Full;
         let pks: Vec<i64> = rows.iter().map(|kept| kept.pk).collect();
-        let nested = rows.iter().filter(|kept| kept.groups.iter().any(|(.., nested)| *nested));
+        let nested = rows.iter().filter(|kept| kept.is_in_nested_groups());
         let nested: Vec<String> = nested.map(|kept| kept.id.clone()).collect();
         let referring: Vec<i64> =
             rows.iter().filter(|kept| kept.refers).map(|kept| kept.pk).collect();
@@ -141,7 +155,9 @@ impl<'a, C: GenericClient> Reader<'a, C> {
         .await?;
         rows.into_iter()
             .map(|kept| {
-                let Kept { pk, id, version, created, modified, mut document, groups, .. } = kept;
+                let mut document = kept.document()?;
+                let direct = kept.direct_groups();
+                let Kept { pk, id, version, created, modified, .. } = kept;
                 document.insert("id", id.as_str());
                 if self.scope.domain.is_some() {
                     document.remove("externalId");
@@ -157,15 +173,41 @@ impl<'a, C: GenericClient> Reader<'a, C> {
                 }
                 if let Some(groups) = through_groups.remove(&id) {
                     document.insert("groups", groups);
-                } else if full && has_groups(self.ty) && !groups.is_empty() {
-                    let direct =
-                        groups.iter().map(|(id, name, _)| group(id, name.as_deref(), "direct"));
-                    document.insert("groups", direct.collect::<Vec<_>>());
+                } else if full && has_groups(self.ty) && !direct.is_empty() {
+                    document.insert("groups", direct);
                 }
                 let (created, modified) = (time(created)?, time(modified)?);
                 Ok(Stored::new(document, Version::weak(version), created, modified))
             })
             .collect()
+    }
+
+    /// Rows as text, in the same order.
+    pub(crate) async fn texts(
+        &self,
+        rows: Vec<Kept>,
+        load: Load,
+    ) -> Result<Vec<StoredText>, StoreError> {
+        let full = load == Load::Full;
+        let plain = self.scope.domain.is_none() && !(full && has_members(self.ty));
+        let plain = |kept: &&Kept| plain && !kept.refers && !kept.is_in_nested_groups();
+        // What others show in is put together.
+        let others = rows.iter().filter(|kept| !plain(kept)).cloned().collect();
+        let mut others = self.stored(others, load).await?.into_iter();
+        let text = |kept: &Kept| {
+            if !plain(&kept) {
+                let lost = || StoreError::internal("a row was lost on the way");
+                return Ok(StoredText::new(self.ty, others.next().ok_or_else(lost)?));
+            }
+            let times = (time(kept.created)?, time(kept.modified)?);
+            let (document, version) = (kept.doc.as_bytes(), Version::weak(kept.version));
+            let mut text = StoredText::from_json(self.ty, &kept.id, document, version, times);
+            if full && has_groups(self.ty) && !kept.groups.is_empty() {
+                text.live_mut().insert("groups".into(), kept.direct_groups().into());
+            }
+            Ok(text)
+        };
+        rows.iter().map(text).collect()
     }
 
     /// One row as callers see it.

@@ -17,6 +17,7 @@ use scim2_provider::events::{Cascade, ChangeRecord, Outbox};
 use scim2_provider::store::{
     Change, Check, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
 };
+use scim2_provider::text::{StoredText, TextResult};
 use scim2_provider::{Clock, Scope, SystemClock};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{IsolationLevel, NoTls, Socket};
@@ -245,6 +246,39 @@ impl Store for PostgresStore {
             query::run(&mut client, &self.inner.names, scope, ty, query).await
         })
         .await
+    }
+
+    async fn get_text(
+        &self,
+        scope: &Scope,
+        ty: &ResourceType,
+        id: &ResourceId,
+        load: Load,
+    ) -> Result<Option<StoredText>, StoreError> {
+        self.retried(move |client| async move {
+            let reader = Reader::new(&client, &self.inner.names, scope, ty).await?;
+            let Some(reader) = reader else { return Ok(None) };
+            let Some(kept) = reader.find(id.as_str()).await? else { return Ok(None) };
+            Ok(reader.texts(vec![kept], load).await?.pop())
+        })
+        .await
+    }
+
+    async fn query_text(
+        &self,
+        scope: &Scope,
+        ty: &ResourceType,
+        query: &Query,
+    ) -> Result<TextResult, StoreError> {
+        let found = self.retried(move |client| async move {
+            query::run_text(&client, &self.inner.names, scope, ty, query).await
+        });
+        if let Some(result) = found.await? {
+            return Ok(result);
+        }
+        let QueryResult { total, resources, next, .. } = self.query(scope, ty, query).await?;
+        let texts = resources.into_iter().map(|stored| StoredText::new(ty, stored)).collect();
+        Ok(TextResult::new(total, texts, next))
     }
 
     async fn insert(

@@ -121,7 +121,7 @@ impl Writer<'_, '_> {
         let id = id.to_owned();
         // Nobody knows its `id` yet, so it is in no group.
         let (refers, groups) = (!content.references.is_empty(), Vec::new());
-        Ok(Kept { pk, id, version: 1, created: now, modified: now, document, refers, groups })
+        Ok(Kept { pk, id, version: 1, created: now, modified: now, doc, refers, groups })
     }
 
     /// Puts new content in the place of a row that is in this version; none if it no longer is.
@@ -134,11 +134,12 @@ impl Writer<'_, '_> {
         now: i64,
     ) -> Result<Option<Kept>, Failure> {
         let pk = before.pk;
+        let old = before.document()?;
         let mut document = content.document.clone();
         if self.scope.domain.is_some() {
             // The common `externalId` is not this domain's to change.
             document.remove(EXTERNAL_ID);
-            if let Some(common) = before.document.get(EXTERNAL_ID) {
+            if let Some(common) = old.get(EXTERNAL_ID) {
                 document.insert(EXTERNAL_ID, common.clone());
             }
         }
@@ -155,7 +156,7 @@ impl Writer<'_, '_> {
         let Some(row) = row else { return Ok(None) };
 
         // The keys that are there are those of the row as it was read: it still has that version.
-        let old = Content::of(self.ty, before.document.clone())?;
+        let old = Content::of(self.ty, old)?;
         if old.unique != content.unique {
             let (old, new) = (self.old_keys(&old.unique), self.numbers.unique(content)?);
             self.remove_unique(pk, old.await?.difference(&new)).await?;
@@ -186,7 +187,7 @@ impl Writer<'_, '_> {
             version: row.try_get(0)?,
             created: before.created,
             modified: row.try_get(1)?,
-            document,
+            doc,
             refers: !content.references.is_empty(),
             groups: before.groups.clone(),
         }))

@@ -3,18 +3,25 @@
 use bytes::Bytes;
 use http::Request;
 use scim2_provider::auth::{BearerToken, BearerTokens};
-use scim2_provider::{ProvisioningDomain, Scope, ServiceProvider, TenantId};
-use scim2_sql::SqliteStore;
+use scim2_provider::{ProvisioningDomain, Scope, ServiceProvider, Store, TenantId};
+use scim2_sql::{PostgresStore, SqliteStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::database;
 
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
-type Provider = ServiceProvider<SqliteStore, BearerTokens>;
+type Provider<S> = ServiceProvider<S, BearerTokens>;
 
-async fn call(provider: &Provider, method: &str, path: &str, body: Value) -> (u16, Value) {
+async fn call<S: Store>(
+    provider: &Provider<S>,
+    method: &str,
+    path: &str,
+    body: Value,
+) -> (u16, Value) {
     let request = Request::builder()
         .method(method)
         .uri(path)
@@ -26,14 +33,14 @@ async fn call(provider: &Provider, method: &str, path: &str, body: Value) -> (u1
     (status, serde_json::from_slice(response.body()).unwrap_or_default())
 }
 
-async fn create(provider: &Provider, endpoint: &str, body: Value) -> String {
+async fn create<S: Store>(provider: &Provider<S>, endpoint: &str, body: Value) -> String {
     let (status, body) = call(provider, "POST", endpoint, body).await;
     assert_eq!(status, 201, "{body}");
     format!("{endpoint}/{}", body["id"].as_str().unwrap())
 }
 
 /// The same with a projection that leaves nothing out, which takes the other way.
-async fn check(provider: &Provider, path: &str) -> Value {
+async fn check<S: Store>(provider: &Provider<S>, path: &str) -> Value {
     let (status, mut text) = call(provider, "GET", path, Value::Null).await;
     let mark = if path.contains('?') { '&' } else { '?' };
     let slow = format!("{path}{mark}excludedAttributes=nosuch");
@@ -48,8 +55,11 @@ async fn check(provider: &Provider, path: &str) -> Value {
     text
 }
 
-fn provider(directory: &TempDir, scope: Scope) -> Provider {
-    let store = SqliteStore::open(directory.path().join("test.db")).unwrap();
+fn in_file(directory: &TempDir) -> SqliteStore {
+    SqliteStore::open(directory.path().join("test.db")).unwrap()
+}
+
+fn provider<S: Store>(store: S, scope: Scope) -> Provider<S> {
     ServiceProvider::builder(store)
         .base_url(url::Url::parse("https://example.com/v2").unwrap())
         .authenticator(BearerTokens::new([
@@ -59,76 +69,95 @@ fn provider(directory: &TempDir, scope: Scope) -> Provider {
         .unwrap()
 }
 
-#[tokio::test]
-async fn what_a_key_finds_is_what_a_filter_finds() {
+/// A client of a whole tenant, and one of a provisioning domain.
+fn scopes() -> [Scope; 2] {
     let tenant = Scope::tenant(TenantId::new("a").unwrap());
     let domain = ProvisioningDomain::new("hr").unwrap();
-    for scope in [tenant.clone(), tenant.with_domain(domain)] {
+    [tenant.clone(), tenant.with_domain(domain)]
+}
+
+#[tokio::test]
+async fn what_a_key_finds_is_what_a_filter_finds() {
+    for scope in scopes() {
         let directory = tempfile::tempdir().unwrap();
-        let provider = provider(&directory, scope);
-        let mut ids = Vec::new();
-        for number in 0..40 {
-            let mut body = json!({
-                "schemas": [USER, ENTERPRISE], "userName": format!("User{number}"),
-                "externalId": (number % 20).to_string(), "displayName": "É",
-                // Twice the same.
-                "emails": [{"value": "All@x.org", "type": "work"}, {"value": "ALL@X.ORG"}],
-                ENTERPRISE: {"employeeNumber": "7"},
-            });
-            if let Some(boss) = ids.first().filter(|_| number % 3 == 0) {
-                body[ENTERPRISE]["manager"] = json!({"value": boss});
-            }
-            let user = create(&provider, "/Users", body).await;
-            ids.push(user.rsplit('/').next().unwrap().to_owned());
+        look_up(&provider(in_file(&directory), scope)).await;
+    }
+}
+
+#[test]
+fn what_a_key_finds_in_postgres_is_what_a_filter_finds() {
+    database::runtime().block_on(async {
+        for scope in scopes() {
+            let store = database::store("look-ups", PostgresStore::builder()).await;
+            let Some(store) = store else { return };
+            look_up(&provider(store, scope)).await;
         }
-        let inner = json!({
-            "schemas": [GROUP], "displayName": "inner",
-            "members": [{"value": ids[0]}, {"value": ids[1]}, {"value": ids[20]}],
+    });
+}
+
+async fn look_up<S: Store>(provider: &Provider<S>) {
+    let mut ids = Vec::new();
+    for number in 0..40 {
+        let mut body = json!({
+            "schemas": [USER, ENTERPRISE], "userName": format!("User{number}"),
+            "externalId": (number % 20).to_string(), "displayName": "É",
+            // Twice the same.
+            "emails": [{"value": "All@x.org", "type": "work"}, {"value": "ALL@X.ORG"}],
+            ENTERPRISE: {"employeeNumber": "7"},
         });
-        let inner = create(&provider, "/Groups", inner).await;
-        let inner = inner.rsplit('/').next().unwrap();
-        let outer = json!({
-            "schemas": [GROUP], "displayName": "outer",
-            "members": [{"value": inner}, {"value": ids[1]}, {"value": ids[2]}],
-        });
-        create(&provider, "/Groups", outer).await;
-        let find = async |path: &str, filter: &str, rest: &str| {
-            let filter: String = url::form_urlencoded::byte_serialize(filter.as_bytes()).collect();
-            check(&provider, &format!("{path}?filter={filter}{rest}")).await
-        };
-        for (filter, total) in [
-            (r#"userName eq "uSER1""#, 1),
-            (r#"userName eq "inner""#, 0),
-            (r#"userName eq """#, 0),
-            (r#"externalId eq "0""#, 2),
-            (r#"externalId eq "nobody's""#, 0),
-            (r#"emails.value eq "aLL@x.org""#, 40),
-            (r#"displayName eq "e\u0301""#, 40),
-            (&format!(r#"{ENTERPRISE}:employeeNumber eq "7""#), 40),
-        ] {
-            for rest in ["", "&count=0", "&count=1", "&startIndex=2", "&cursor", "&sortBy=title"] {
-                let found = find("/Users", filter, rest).await;
-                if rest != "&cursor" {
-                    assert_eq!(found["totalResults"], total, "{filter} {rest}: {found}");
-                }
+        if let Some(boss) = ids.first().filter(|_| number % 3 == 0) {
+            body[ENTERPRISE]["manager"] = json!({"value": boss});
+        }
+        let user = create(provider, "/Users", body).await;
+        ids.push(user.rsplit('/').next().unwrap().to_owned());
+    }
+    let inner = json!({
+        "schemas": [GROUP], "displayName": "inner",
+        "members": [{"value": ids[0]}, {"value": ids[1]}, {"value": ids[20]}],
+    });
+    let inner = create(provider, "/Groups", inner).await;
+    let inner = inner.rsplit('/').next().unwrap();
+    let outer = json!({
+        "schemas": [GROUP], "displayName": "outer",
+        "members": [{"value": inner}, {"value": ids[1]}, {"value": ids[2]}],
+    });
+    create(provider, "/Groups", outer).await;
+    let find = async |path: &str, filter: &str, rest: &str| {
+        let filter: String = url::form_urlencoded::byte_serialize(filter.as_bytes()).collect();
+        check(provider, &format!("{path}?filter={filter}{rest}")).await
+    };
+    for (filter, total) in [
+        (r#"userName eq "uSER1""#, 1),
+        (r#"userName eq "inner""#, 0),
+        (r#"userName eq """#, 0),
+        (r#"externalId eq "0""#, 2),
+        (r#"externalId eq "nobody's""#, 0),
+        (r#"emails.value eq "aLL@x.org""#, 40),
+        (r#"displayName eq "e\u0301""#, 40),
+        (&format!(r#"{ENTERPRISE}:employeeNumber eq "7""#), 40),
+    ] {
+        for rest in ["", "&count=0", "&count=1", "&startIndex=2", "&cursor", "&sortBy=title"] {
+            let found = find("/Users", filter, rest).await;
+            if rest != "&cursor" {
+                assert_eq!(found["totalResults"], total, "{filter} {rest}: {found}");
             }
         }
-        let found = find("/Users", r#"userName eq "User0""#, "").await;
-        assert_eq!(found["Resources"][0]["groups"].as_array().unwrap().len(), 2, "{found}");
-        // Names are unique among all types, and found among those of one.
-        assert_eq!(find("/Groups", r#"displayName eq "É""#, "").await["totalResults"], 0);
-        let found = find("/Groups", r#"displayName eq "OUTER""#, "").await;
-        assert_eq!(found["Resources"][0]["members"].as_array().unwrap().len(), 3, "{found}");
-        for page in ["/Users?count=7", "/Users?count=7&cursor", "/Users?startIndex=30", "/Groups"] {
-            check(&provider, page).await;
-        }
+    }
+    let found = find("/Users", r#"userName eq "User0""#, "").await;
+    assert_eq!(found["Resources"][0]["groups"].as_array().unwrap().len(), 2, "{found}");
+    // Names are unique among all types, and found among those of one.
+    assert_eq!(find("/Groups", r#"displayName eq "É""#, "").await["totalResults"], 0);
+    let found = find("/Groups", r#"displayName eq "OUTER""#, "").await;
+    assert_eq!(found["Resources"][0]["members"].as_array().unwrap().len(), 3, "{found}");
+    for page in ["/Users?count=7", "/Users?count=7&cursor", "/Users?startIndex=30", "/Groups"] {
+        check(provider, page).await;
     }
 }
 
 #[tokio::test]
 async fn text_says_what_a_document_says() {
     let directory = tempfile::tempdir().unwrap();
-    let provider = provider(&directory, Scope::tenant(TenantId::new("a").unwrap()));
+    let provider = provider(in_file(&directory), Scope::tenant(TenantId::new("a").unwrap()));
     let boss =
         create(&provider, "/Users", json!({"schemas": [USER], "userName": "b\"oss\\"})).await;
     assert_eq!(check(&provider, &boss).await["userName"], "b\"oss\\");
