@@ -416,3 +416,107 @@ fn to_sql(number: u64) -> i64 {
 fn to_usize(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use scim2_core::Policy;
+    use scim2_provider::TenantId;
+
+    use super::*;
+    use crate::PostgresStore;
+
+    /// Enough resources that a walk through all would cost more than an index.
+    const FILL: &str = "
+        INSERT INTO scim_tenant (name) VALUES ('acme');
+        INSERT INTO scim_name (name) VALUES ('User'), ('Group'), ('externalId'), ('emails.value'),
+          ('urn:ietf:params:scim:schemas:core:2.0:User:userName');
+        INSERT INTO scim_resource (tenant, rtype, id, version, created, modified, doc, search)
+          SELECT t.tenant, y.name_id, md5(y.name || n)::uuid::text, 1, 0, 0, '{}', '{}'
+          FROM scim_tenant t, scim_name y, generate_series(1, 5000) n
+          WHERE y.name IN ('User', 'Group');
+        INSERT INTO scim_uniq (tenant, path, key, pk)
+          SELECT r.tenant, p.name_id, r.id, r.pk FROM scim_resource r, scim_name p
+          WHERE p.name LIKE 'urn:%';
+        INSERT INTO scim_idx (tenant, rtype, path, key, pk)
+          SELECT r.tenant, r.rtype, p.name_id, r.id, r.pk FROM scim_resource r, scim_name p
+          WHERE p.name IN ('externalId', 'emails.value');
+        INSERT INTO scim_member (group_pk, member, tenant)
+          SELECT pk, id, tenant FROM scim_resource;
+        INSERT INTO scim_ref (tenant, target, pk, path, required)
+          SELECT tenant, id, pk, 1, FALSE FROM scim_resource;
+        ANALYZE scim_resource, scim_uniq, scim_idx, scim_member, scim_ref";
+
+    /// What the database does for a statement, a line each.
+    async fn plan(client: &Client, sql: &str, values: &[&(dyn ToSql + Sync)]) -> String {
+        let rows = client.query(&format!("EXPLAIN {sql}"), values).await.unwrap();
+        rows.iter().map(|row| row.get::<_, &str>(0)).collect::<Vec<_>>().join("\n")
+    }
+
+    #[track_caller]
+    fn uses(plan: &str, index: &str, what: &str) {
+        assert!(plan.contains(index), "{what}:\n{plan}");
+        assert!(!plan.contains("Seq Scan on scim_"), "{what}:\n{plan}");
+    }
+
+    #[test]
+    fn common_queries_use_an_index() {
+        let Ok(url) = std::env::var("DATABASE_URL") else {
+            eprintln!("SKIPPED on PostgreSQL: query plans (there is no DATABASE_URL)");
+            return;
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let schema = format!("plans_{}", std::process::id());
+            let mark = if url.contains('?') { '&' } else { '?' };
+            let url = format!("{url}{mark}options=-csearch_path%3D{schema}");
+            let (client, connection) =
+                tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+            tokio::spawn(connection);
+            client.batch_execute(&format!("CREATE SCHEMA {schema}")).await.unwrap();
+            let store = PostgresStore::connect(&url).await.unwrap();
+            client.batch_execute(FILL).await.unwrap();
+            check(&store.client().await).await;
+            client.batch_execute(&format!("DROP SCHEMA {schema} CASCADE")).await.unwrap();
+        });
+    }
+
+    async fn check(client: &Client) {
+        let scope = Scope::tenant(TenantId::new("acme").unwrap());
+        let (user, group) = (ResourceType::user(), ResourceType::group());
+        let names = Names::default();
+        let id = "0190a1b2-0000-7000-8000-000000000000";
+        let of_users = Reader::new(client, &names, &scope, &user).await.unwrap().unwrap();
+        let of_groups = Reader::new(client, &names, &scope, &group).await.unwrap().unwrap();
+        let (tenant, rtype) = (of_users.tenant, of_users.rtype);
+        let sql = Reader::<Client>::FIND;
+        uses(&plan(client, sql, &[&tenant, &id, &rtype]).await, "scim_resource_id", "an id");
+        let (path, limit) = (5_i64, 17_i64);
+        for (sql, index) in [(BY_UNIQUE, "scim_uniq_pkey"), (BY_INDEXED, "scim_idx_pkey")] {
+            let plan = plan(client, sql, &[&tenant, &rtype, &path, &id, &limit]).await;
+            uses(&plan, index, sql);
+        }
+        // The same as a part of more, and a page by cursor.
+        for (reader, filter, index) in [
+            (&of_users, Some(r#"userName eq "a" and active eq true"#), "scim_uniq_pkey"),
+            (&of_users, Some(r#"externalId eq "a" and active eq true"#), "scim_idx_pkey"),
+            (&of_users, Some(r#"emails[value eq "a" and type eq "work"]"#), "scim_idx_pkey"),
+            (&of_users, Some(r#"id eq "a""#), "scim_resource_id"),
+            (&of_groups, Some(r#"members.value eq "a""#), "scim_member_of"),
+            (&of_users, None, "scim_resource_order"),
+        ] {
+            let mut query =
+                Query::page(Page::Cursor { after: Some(Position::new(id.as_bytes())), count: 10 });
+            query.filter = filter
+                .map(|text| reader.ty.bind(&text.parse().unwrap(), &Policy::strict()).unwrap());
+            let found = Found::of(&own(reader), query.filter.as_ref());
+            assert_eq!(found.extent, Extent::Exact, "{filter:?}");
+            let sql = Search { reader, query: &query }.page(&found, None, 0, 11).unwrap();
+            let values: Vec<&(dyn ToSql + Sync)> = sql
+                .parameters()
+                .iter()
+                .map(|parameter| -> &(dyn ToSql + Sync) { parameter })
+                .collect();
+            uses(&plan(client, sql.text(), &values).await, index, sql.text());
+        }
+    }
+}

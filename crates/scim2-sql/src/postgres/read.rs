@@ -104,6 +104,13 @@ pub(crate) struct Reader<'a, C> {
 }
 
 impl<'a, C: GenericClient> Reader<'a, C> {
+    /// The row of a resource.
+    pub(crate) const FIND: &'static str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM scim_resource r WHERE r.tenant = $1 AND r.id = $2 AND r.rtype = $3"
+    );
+
     /// None if there is no resource of this type in this tenant, and never was.
     pub(crate) async fn new(
         client: &'a C,
@@ -120,16 +127,11 @@ impl<'a, C: GenericClient> Reader<'a, C> {
 
     /// The row of a resource.
     pub(crate) async fn find(&self, id: &str) -> Result<Option<Kept>, StoreError> {
-        const SQL: &str = concat!(
-            "SELECT ",
-            columns!(),
-            " FROM scim_resource r WHERE r.tenant = $1 AND r.id = $2 AND r.rtype = $3"
-        );
         // Identifiers that this store made have nothing to escape.
         if id.contains('\0') {
             return Ok(None);
         }
-        let rows = self.query(SQL, &[&self.tenant, &id, &self.rtype]).await?;
+        let rows = self.query(Self::FIND, &[&self.tenant, &id, &self.rtype]).await?;
         rows.first().map(Kept::of).transpose()
     }
 

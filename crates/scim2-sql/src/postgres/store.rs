@@ -167,6 +167,12 @@ impl PostgresStore {
         }
     }
 
+    /// A connection.
+    #[cfg(test)]
+    pub(crate) async fn client(&self) -> Client {
+        self.inner.pool.get().await.expect("a database")
+    }
+
     fn now(&self) -> i64 {
         self.inner.clock.now().timestamp_millis()
     }

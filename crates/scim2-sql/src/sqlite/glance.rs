@@ -148,3 +148,37 @@ impl Glance {
         Ok(Some(Reader { connection, scope, ty, tenant, rtype }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::migrate::{OtherKeys, migrate};
+
+    /// What SQLite does for a statement, a line each.
+    fn plan(sql: &str) -> Vec<String> {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection, "test".as_ref(), OtherKeys::Refuse).unwrap();
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        // Nothing is bound: plans do not hang on values.
+        let mut rows = statement.raw_query();
+        let mut lines = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            lines.push(row.get(3).unwrap());
+        }
+        lines
+    }
+
+    #[test]
+    fn glances_walk_through_nothing() {
+        for (sql, index) in [
+            (BY_UNIQUE, "SEARCH k USING PRIMARY KEY (tenant=? AND path=? AND key=?)"),
+            (BY_INDEXED, "SEARCH k USING PRIMARY KEY (tenant=? AND rtype=? AND path=? AND key=?)"),
+            (Reader::FIND, "SEARCH r USING INDEX scim_resource_id (tenant=? AND id=?)"),
+        ] {
+            let plan = plan(sql);
+            assert!(plan.iter().any(|line| line == index), "{sql}: {plan:#?}");
+            let walks = |line: &String| line.starts_with("SCAN") && line != "SCAN CONSTANT ROW";
+            assert!(!plan.iter().any(walks), "{sql}: {plan:#?}");
+        }
+    }
+}

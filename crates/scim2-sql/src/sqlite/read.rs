@@ -138,6 +138,13 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// The row of a resource.
+    pub(crate) const FIND: &'static str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM scim_resource r WHERE r.tenant = ?1 AND r.id = ?2 AND r.rtype = ?3"
+    );
+
     /// None if there is no resource of this type in this tenant, and never was.
     pub(crate) fn new(
         connection: &'a Connection,
@@ -160,12 +167,7 @@ impl<'a> Reader<'a> {
         id: &str,
         work: impl FnOnce(&Kept) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        const SQL: &str = concat!(
-            "SELECT ",
-            columns!(),
-            " FROM scim_resource r WHERE r.tenant = ?1 AND r.id = ?2 AND r.rtype = ?3"
-        );
-        let mut statement = self.connection.prepare_cached(SQL).db()?;
+        let mut statement = self.connection.prepare_cached(Self::FIND).db()?;
         // As long as this is not over, other statements see the same state.
         let mut rows = statement.query(params![self.tenant, id::to_sql(id), self.rtype]).db()?;
         let Some(row) = rows.next().db()? else { return Ok(None) };
