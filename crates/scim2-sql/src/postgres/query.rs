@@ -112,7 +112,7 @@ async fn look_up<C: GenericClient>(
     names: &Names,
     query: &Query,
 ) -> Result<Option<(u64, Vec<Kept>)>, Failure> {
-    let Some(exact) = Exact::of(reader.ty, reader.scope, query) else { return Ok(None) };
+    let Some(exact) = Exact::of(reader.ty, query) else { return Ok(None) };
     let (sql, path, key) = match &exact.lookup {
         Lookup::Unique { path, key } => (BY_UNIQUE, path.as_str(), key),
         Lookup::Indexed { path, key } => (BY_INDEXED, *path, key),

@@ -89,7 +89,7 @@ impl Glance {
         ty: &ResourceType,
         query: &Query,
     ) -> Option<TextResult> {
-        let exact = Exact::of(ty, scope, query)?;
+        let exact = Exact::of(ty, query)?;
         let (sql, path, key) = match &exact.lookup {
             Lookup::Unique { path, key } => (BY_UNIQUE, path.as_str(), key),
             Lookup::Indexed { path, key } => (BY_INDEXED, *path, key),

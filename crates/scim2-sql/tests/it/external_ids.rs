@@ -2,8 +2,9 @@
 //! store alike.
 
 use scim2_core::resource::ResourceId;
-use scim2_core::{Catalog, ResourceType};
-use scim2_provider::store::{Load, StoreError, Stored, if_match};
+use scim2_core::syntax::Filter;
+use scim2_core::{Catalog, Policy, ResourceType};
+use scim2_provider::store::{Load, Page, Query, StoreError, Stored, if_match};
 use scim2_provider::{MemoryStore, ProvisioningDomain, Scope, Store};
 use scim2_sql::{PostgresStore, SqliteStore};
 use serde_json::json;
@@ -112,5 +113,34 @@ fn w13_unique_external_ids_are_those_of_a_domain_in_postgresql() {
         catalog.register(users()).unwrap();
         let found = store.check(&catalog).await.unwrap();
         assert!(found.is_sound(), "{found}");
+    });
+}
+
+/// What a domain calls a resource is nothing to who asks without one, and the other way round.
+async fn only_ones_own_is_found(store: &impl Store) {
+    let (common, hr, ty) = (tenant("acme"), domain("hr"), ResourceType::user());
+    let found = async |scope: &Scope, external_id: &str| {
+        let filter: Filter = format!("externalId eq \"{external_id}\"").parse().unwrap();
+        let filter = ty.bind(&filter, &Policy::strict()).unwrap();
+        let query = Query::page(Page::first(10)).with_filter(filter);
+        store.query(scope, &ty, &query).await.unwrap().resources.len()
+    };
+    for (scope, name) in [(&hr, "of hr"), (&common, "common")] {
+        let body = json!({"userName": name, "externalId": name});
+        store.insert(scope, &ty, valid(&ty, body).into()).await.unwrap();
+    }
+    assert_eq!((found(&common, "of hr").await, found(&hr, "of hr").await), (0, 1));
+    assert_eq!((found(&common, "common").await, found(&hr, "common").await), (1, 0));
+}
+
+#[test]
+fn r43_3_1_12_only_ones_own_external_id_is_found() {
+    database::runtime().block_on(async {
+        only_ones_own_is_found(&MemoryStore::default()).await;
+        let directory = tempfile::tempdir().unwrap();
+        only_ones_own_is_found(&SqliteStore::open(directory.path().join("db")).unwrap()).await;
+        let builder = PostgresStore::builder();
+        let Some(store) = database::store("external ids", builder).await else { return };
+        only_ones_own_is_found(&store).await;
     });
 }
