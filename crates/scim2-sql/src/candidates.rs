@@ -8,6 +8,7 @@
 use scim2_core::ResourceType;
 use scim2_core::bind::{BoundAttr, BoundFilter, BoundValue};
 use scim2_core::syntax::CompareOp;
+use scim2_provider::Scope;
 use scim2_provider::store::{Page, Query, has_groups, has_members, singular_references};
 
 use crate::own::Own;
@@ -57,7 +58,7 @@ pub(crate) struct Exact {
 
 impl Exact {
     /// None unless the query is for the first page of what has one value.
-    pub(crate) fn of(ty: &ResourceType, query: &Query) -> Option<Self> {
+    pub(crate) fn of(ty: &ResourceType, scope: &Scope, query: &Query) -> Option<Self> {
         let filter = query.filter.as_ref().filter(|_| query.sort.is_none())?;
         let BoundFilter::Compare { attr, op: CompareOp::Eq, value: BoundValue::Text(key) } = filter
         else {
@@ -71,9 +72,9 @@ impl Exact {
         let lookup = Finder { ty, element_of: None }.lookup(attr, key)?;
         let exact = match &lookup {
             Lookup::Unique { .. } => true,
-            // The index has those of all provisioning domains.
-            // That of each provisioning domain is in the index, whoever asks.
-            Lookup::Indexed { path, .. } => *path != EXTERNAL_ID,
+            // The index has those of all provisioning domains. The common one is what is found of
+            // a resource that has no others.
+            Lookup::Indexed { path, .. } => *path != EXTERNAL_ID || scope.domain.is_none(),
             _ => false,
         };
         exact.then_some(Self { lookup, count: (*count).min(MAX_RESULTS) })

@@ -16,13 +16,14 @@ use scim2_provider::text::TextResult;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{IsolationLevel, Row};
 
-use super::error::Failure;
+use super::error::{Failure, Postgres as _};
 use super::names::Names;
 use super::read::{COLUMNS, Kept, Reader, columns, id_key};
 use crate::candidates::{Candidates, Exact, Lookup};
 use crate::keys::indexed;
 use crate::lower::{self, Extent, Operand};
 use crate::own::{Own, position_key};
+use crate::shape::EXTERNAL_ID;
 use crate::sql::{Dialect, Expr, Parameter, Sql};
 
 /// How many documents are read at a time where they decide.
@@ -83,13 +84,23 @@ const BY_UNIQUE: &str = concat!(
       ORDER BY r.id LIMIT $5"
 );
 
+macro_rules! from_index {
+    () => {
+        " FROM scim_idx k JOIN scim_resource r ON r.pk = k.pk
+          WHERE k.tenant = $1 AND k.rtype = $2 AND k.path = $3 AND k.key = $4
+          ORDER BY r.id LIMIT $5"
+    };
+}
+
 /// The same by a value that others may have too, each once.
-const BY_INDEXED: &str = concat!(
+const BY_INDEXED: &str = concat!("SELECT ", columns!(), from_index!());
+
+/// The same by `externalId`, and whether a provisioning domain has one of its own for it.
+const BY_EXTERNAL_ID: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM scim_idx k JOIN scim_resource r ON r.pk = k.pk
-      WHERE k.tenant = $1 AND k.rtype = $2 AND k.path = $3 AND k.key = $4
-      ORDER BY r.id LIMIT $5"
+    ", EXISTS (SELECT 1 FROM scim_external e WHERE e.pk = k.pk) AS others",
+    from_index!()
 );
 
 /// What has one value, as text; none if that is not all that is asked for.
@@ -112,16 +123,22 @@ async fn look_up<C: GenericClient>(
     names: &Names,
     query: &Query,
 ) -> Result<Option<(u64, Vec<Kept>)>, Failure> {
-    let Some(exact) = Exact::of(reader.ty, query) else { return Ok(None) };
+    let Some(exact) = Exact::of(reader.ty, reader.scope, query) else { return Ok(None) };
     let (sql, path, key) = match &exact.lookup {
         Lookup::Unique { path, key } => (BY_UNIQUE, path.as_str(), key),
+        Lookup::Indexed { path: EXTERNAL_ID, key } => (BY_EXTERNAL_ID, EXTERNAL_ID, key),
         Lookup::Indexed { path, key } => (BY_INDEXED, *path, key),
         _ => return Ok(None),
     };
-    let Some(path) = names.name(reader.client, path).await? else { return Ok(None) };
+    let Some(number) = names.name(reader.client, path).await? else { return Ok(None) };
     let (key, limit) = (indexed(key), exact.limit());
-    let rows = reader.query(sql, &[&reader.tenant, &reader.rtype, &path, &key, &limit]).await?;
+    let rows = reader.query(sql, &[&reader.tenant, &reader.rtype, &number, &key, &limit]).await?;
     let Some(total) = exact.total(rows.len()) else { return Ok(None) };
+    for row in rows.iter().filter(|_| path == EXTERNAL_ID) {
+        if row.try_get("others").db()? {
+            return Ok(None);
+        }
+    }
     Ok(Some((total, rows.iter().map(Kept::of).collect::<Result<_, _>>()?)))
 }
 
@@ -444,7 +461,8 @@ mod tests {
           SELECT pk, id, tenant FROM scim_resource;
         INSERT INTO scim_ref (tenant, target, pk, path, required)
           SELECT tenant, id, pk, 1, FALSE FROM scim_resource;
-        ANALYZE scim_resource, scim_uniq, scim_idx, scim_member, scim_ref";
+        INSERT INTO scim_external (pk, domain, value) SELECT pk, 'hr', id FROM scim_resource;
+        ANALYZE scim_resource, scim_uniq, scim_idx, scim_member, scim_ref, scim_external";
 
     /// What the database does for a statement, a line each.
     async fn plan(client: &Client, sql: &str, values: &[&(dyn ToSql + Sync)]) -> String {
@@ -491,7 +509,11 @@ mod tests {
         let sql = Reader::<Client>::FIND;
         uses(&plan(client, sql, &[&tenant, &id, &rtype]).await, "scim_resource_id", "an id");
         let (path, limit) = (5_i64, 17_i64);
-        for (sql, index) in [(BY_UNIQUE, "scim_uniq_pkey"), (BY_INDEXED, "scim_idx_pkey")] {
+        for (sql, index) in [
+            (BY_UNIQUE, "scim_uniq_pkey"),
+            (BY_INDEXED, "scim_idx_pkey"),
+            (BY_EXTERNAL_ID, "scim_external_pkey"),
+        ] {
             let plan = plan(client, sql, &[&tenant, &rtype, &path, &id, &limit]).await;
             uses(&plan, index, sql);
         }

@@ -15,6 +15,7 @@ use super::error::Sqlite;
 use super::read::{Kept, Reader, columns, name_id, tenant};
 use crate::candidates::{Exact, Lookup};
 use crate::names::Remembered;
+use crate::shape::EXTERNAL_ID;
 
 /// How many steps of SQLite's machine go by between two looks at how many there were.
 const STEPS_BETWEEN_LOOKS: i32 = 1_000;
@@ -42,13 +43,23 @@ const BY_UNIQUE: &str = concat!(
       WHERE k.tenant = ?1 AND k.path = ?3 AND k.key = ?4 AND r.rtype = ?2 LIMIT ?5"
 );
 
+macro_rules! from_index {
+    () => {
+        " FROM scim_idx k JOIN scim_resource r ON r.pk = k.pk
+          WHERE k.tenant = ?1 AND k.rtype = ?2 AND k.path = ?3 AND k.key = ?4
+          ORDER BY k.pk LIMIT ?5"
+    };
+}
+
 /// The same by a value that others may have too, each once.
-const BY_INDEXED: &str = concat!(
+const BY_INDEXED: &str = concat!("SELECT ", columns!(), from_index!());
+
+/// The same by `externalId`, and whether a provisioning domain has one of its own for it.
+const BY_EXTERNAL_ID: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM scim_idx k JOIN scim_resource r ON r.pk = k.pk
-      WHERE k.tenant = ?1 AND k.rtype = ?2 AND k.path = ?3 AND k.key = ?4
-      ORDER BY k.pk LIMIT ?5"
+    ", EXISTS (SELECT 1 FROM scim_external e WHERE e.pk = k.pk) AS others",
+    from_index!()
 );
 
 impl Glance {
@@ -89,9 +100,10 @@ impl Glance {
         ty: &ResourceType,
         query: &Query,
     ) -> Option<TextResult> {
-        let exact = Exact::of(ty, query)?;
+        let exact = Exact::of(ty, scope, query)?;
         let (sql, path, key) = match &exact.lookup {
             Lookup::Unique { path, key } => (BY_UNIQUE, path.as_str(), key),
+            Lookup::Indexed { path: EXTERNAL_ID, key } => (BY_EXTERNAL_ID, EXTERNAL_ID, key),
             Lookup::Indexed { path, key } => (BY_INDEXED, *path, key),
             _ => return None,
         };
@@ -110,6 +122,9 @@ impl Glance {
             let mut rows = statement.query(values).db()?;
             let mut texts = Vec::new();
             while let Some(row) = rows.next().db()? {
+                if path == EXTERNAL_ID && row.get("others").db()? {
+                    return Ok(None);
+                }
                 texts.push(reader.text(&Kept::of(row).db()?, query.load)?);
             }
             let total = exact.total(texts.len());
@@ -173,6 +188,7 @@ mod tests {
         for (sql, index) in [
             (BY_UNIQUE, "SEARCH k USING PRIMARY KEY (tenant=? AND path=? AND key=?)"),
             (BY_INDEXED, "SEARCH k USING PRIMARY KEY (tenant=? AND rtype=? AND path=? AND key=?)"),
+            (BY_EXTERNAL_ID, "SEARCH e USING PRIMARY KEY (pk=?)"),
             (Reader::FIND, "SEARCH r USING INDEX scim_resource_id (tenant=? AND id=?)"),
         ] {
             let plan = plan(sql);
