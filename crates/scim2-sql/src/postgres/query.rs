@@ -80,15 +80,13 @@ const BY_UNIQUE: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM scim_uniq k JOIN scim_resource r ON r.pk = k.pk
-      WHERE k.tenant = $1 AND k.path = $3 AND k.key = $4 AND r.rtype = $2
-      ORDER BY r.id LIMIT $5"
+      WHERE k.tenant = $1 AND k.path = $3 AND k.key = $4 AND r.rtype = $2 LIMIT $5"
 );
 
 macro_rules! from_index {
     () => {
         " FROM scim_idx k JOIN scim_resource r ON r.pk = k.pk
-          WHERE k.tenant = $1 AND k.rtype = $2 AND k.path = $3 AND k.key = $4
-          ORDER BY r.id LIMIT $5"
+          WHERE k.tenant = $1 AND k.rtype = $2 AND k.path = $3 AND k.key = $4 LIMIT $5"
     };
 }
 
@@ -139,7 +137,10 @@ async fn look_up<C: GenericClient>(
             return Ok(None);
         }
     }
-    Ok(Some((total, rows.iter().map(Kept::of).collect::<Result<_, _>>()?)))
+    let mut rows = rows.iter().map(Kept::of).collect::<Result<Vec<_>, _>>()?;
+    // They are all, so that the database need not sort them.
+    rows.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    Ok(Some((total, rows)))
 }
 
 fn own<'a, C>(reader: &Reader<'a, C>) -> Own<'a> {
