@@ -203,6 +203,9 @@ fn postgres(url: &str, size: Size, report: &mut Report) {
     ids.extend(one.block_on(copies));
 
     let by_hand = one.block_on(by_hand::Postgres::connect(&url));
+    if !one.block_on(on_one_processor(&url)) {
+        println!("  (client and server are where the system puts them: the figures are not sure)");
+    }
     let fixture = Fixture { store, ids, size, runtime: one };
     fixture.header();
     fixture.members(report);
@@ -218,6 +221,24 @@ fn postgres(url: &str, size: Size, report: &mut Report) {
         });
     });
     fixture.pages(report);
+}
+
+/// Puts this process and the server's, one for each connection, on one processor, by `taskset`.
+///
+/// Otherwise what is measured is whether a connection's two ends happen to share a processor: to
+/// wake another one takes longer than a look-up.
+async fn on_one_processor(url: &str) -> bool {
+    let connected = tokio_postgres::connect(url, tokio_postgres::NoTls).await;
+    let (client, connection) = connected.expect("a database");
+    tokio::spawn(connection);
+    let sql = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()";
+    let servers = client.query(sql, &[]).await.expect("the connections");
+    let servers = servers.iter().map(|row| row.get::<_, i32>(0).to_string());
+    servers.chain([std::process::id().to_string()]).all(|process| {
+        let mut taskset = std::process::Command::new("taskset");
+        taskset.args(["--all-tasks", "--cpu-list", "--pid", "0", &process]);
+        taskset.output().is_ok_and(|output| output.status.success())
+    })
 }
 
 /// The connection string of a schema of its own.

@@ -27,9 +27,9 @@ macro_rules! columns {
     () => {
         "r.pk, r.id, r.version, r.created, r.modified, r.doc,
          EXISTS (SELECT 1 FROM scim_ref f WHERE f.pk = r.pk),
-         (SELECT json_agg(json_build_array(g.id, g.display_name,
-              EXISTS (SELECT 1 FROM scim_member o WHERE o.tenant = g.tenant AND o.member = g.id))
-              ORDER BY m.group_pk)::text
+         (SELECT json_agg(json_build_array(g.pk, g.id, g.display_name,
+              EXISTS (SELECT 1 FROM scim_member o
+                      WHERE o.tenant = g.tenant AND o.member = g.id)))::text
           FROM scim_member m JOIN scim_resource g ON g.pk = m.group_pk
           WHERE m.tenant = r.tenant AND m.member = r.id)"
     };
@@ -54,11 +54,16 @@ pub(crate) struct Kept {
     pub(crate) groups: Vec<DirectGroup>,
 }
 
-/// A group's `id`, its name, and whether it is a member of a group in turn.
-pub(crate) type DirectGroup = (String, Option<String>, bool);
+/// A group's row number, `id` and name, and whether it is a member of a group in turn.
+pub(crate) type DirectGroup = (i64, String, Option<String>, bool);
 
 impl Kept {
     pub(crate) fn of(row: &Row) -> Result<Self, StoreError> {
+        let mut groups: Vec<DirectGroup> = match row.try_get::<_, Option<&str>>(7).db()? {
+            Some(groups) => serde_json::from_str(groups).map_err(StoreError::internal)?,
+            None => Vec::new(),
+        };
+        groups.sort_unstable_by_key(|(pk, ..)| *pk);
         Ok(Self {
             pk: row.try_get(0).db()?,
             id: row.try_get(1).db()?,
@@ -67,10 +72,7 @@ impl Kept {
             modified: row.try_get(4).db()?,
             doc: row.try_get(5).db()?,
             refers: row.try_get(6).db()?,
-            groups: match row.try_get::<_, Option<&str>>(7).db()? {
-                Some(groups) => serde_json::from_str(groups).map_err(StoreError::internal)?,
-                None => Vec::new(),
-            },
+            groups,
         })
     }
 
@@ -85,7 +87,7 @@ impl Kept {
 
     /// The groups, if none of them is in a group.
     fn direct_groups(&self) -> Vec<Value> {
-        self.groups.iter().map(|(id, name, _)| group(id, name.as_deref(), "direct")).collect()
+        self.groups.iter().map(|(_, id, name, _)| group(id, name.as_deref(), "direct")).collect()
     }
 }
 

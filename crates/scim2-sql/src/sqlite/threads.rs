@@ -19,6 +19,8 @@ use crate::names::Remembered;
 /// How many changes one transaction takes at most. They wait for each other, so not for ever; one
 /// wait for the disk should not be most of it either.
 const GROUP: usize = 512;
+/// How often others have their turn before a transaction ends that could take more changes.
+const TURNS: usize = 4;
 /// How many jobs wait at most; a store that is further behind says so.
 const QUEUE: usize = 4096;
 /// How many steps of SQLite's machine go by between two looks at whether to go on.
@@ -252,9 +254,21 @@ fn write_group(
             forget(numbers);
         }
         run("RELEASE job")?;
-        next = if tell.len() < GROUP { jobs.try_recv().ok() } else { None };
+        next = if tell.len() < GROUP { next_job(jobs) } else { None };
     }
     transaction.commit()
+}
+
+/// What waits, or comes when others have had their turn: who was told of the last group may be
+/// about to ask for the next change.
+fn next_job(jobs: &Receiver<WriteJob>) -> Option<WriteJob> {
+    for _ in 0..TURNS {
+        if let Ok(job) = jobs.try_recv() {
+            return Some(job);
+        }
+        std::thread::yield_now();
+    }
+    jobs.try_recv().ok()
 }
 
 fn read_all(mut connection: Connection, jobs: &Mutex<Receiver<ReadJob>>) {
