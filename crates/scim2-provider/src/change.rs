@@ -19,7 +19,7 @@ use crate::provider::{Exchange, ServiceProvider};
 use crate::references::{Reference, references_of};
 use crate::removals::RemovalLimit;
 use crate::respond::Failure;
-use crate::store::{Load, Store, StoreError, Stored, Updated, Write};
+use crate::store::{Dangling, Load, Store, StoreError, Stored, Updated, Write};
 use crate::watch::watched;
 
 impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
@@ -160,22 +160,23 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         condition: &Condition,
     ) -> Result<(), Failure> {
         let mut counted = false;
-        self.erase(cx, ty, id, condition, |proposed| {
+        let dangling = self.config.dangling_references;
+        self.erase(cx, ty, id, condition, dangling, |proposed| {
             self.ask(cx, proposed)?;
             self.count_removal(cx, proposed, &mut counted)
         })
         .await
     }
 
-    /// Takes back a resource that was created for a moment. Nobody is asked: it never was there as
-    /// a whole.
+    /// Takes back a resource that was created for a moment, and what came to refer to it. Nobody is
+    /// asked: it never was there as a whole.
     pub(crate) async fn take_back(
         &self,
         cx: &Exchange<'_>,
         ty: &ResourceType,
         id: &ResourceId,
     ) -> Result<(), Failure> {
-        self.erase(cx, ty, id, &Condition::none(), |_| Ok(())).await
+        self.erase(cx, ty, id, &Condition::none(), Dangling::Cleared, |_| Ok(())).await
     }
 
     /// Deletes a resource that `allow` lets go.
@@ -185,6 +186,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         ty: &ResourceType,
         id: &ResourceId,
         condition: &Condition,
+        dangling: Dangling,
         mut allow: impl FnMut(&ProposedChange<'_>) -> Result<(), Error> + Send,
     ) -> Result<(), Failure> {
         // Who its members were is worth reading only to somebody.
@@ -204,8 +206,8 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             Ok(kept)
         };
         let scope = &cx.principal.scope;
-        let deleted =
-            watched("delete", ty, self.store.delete(scope, ty, id, load, Box::new(check))).await;
+        let deleted = self.store.delete(scope, ty, id, load, dangling, Box::new(check));
+        let deleted = watched("delete", ty, deleted).await;
         metrics::store_retries(attempts);
         deleted?;
         if let Some((version, record, cascade)) = gone {

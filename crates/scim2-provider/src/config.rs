@@ -7,6 +7,7 @@ use scim2_core::syntax::AttrPath;
 
 use crate::limits::RateLimit;
 use crate::removals::RemovalLimit;
+use crate::store::Dangling;
 
 /// Features and limits of a service provider. The defaults suit most; change single fields.
 ///
@@ -64,6 +65,9 @@ pub struct ProviderConfig {
     pub content_location: Offer,
     /// Whether what a write newly refers to must be there (ruling W31).
     pub references: References,
+    /// What becomes of the references to a resource when it is deleted (ruling W32). A
+    /// [`Handler`](crate::Handler) clears them always.
+    pub dangling_references: Dangling,
     /// Whether groups may contain each other in circles (ruling W31).
     pub membership_cycles: Cycles,
     /// Whether PUT and PATCH take a new password (ruling W25).
@@ -132,6 +136,7 @@ impl Default for ProviderConfig {
             etag_include_groups: Offer::No,
             content_location: Offer::No,
             references: References::Accepted,
+            dangling_references: Dangling::Cleared,
             membership_cycles: Cycles::Accepted,
             change_password: Offer::No,
             bulk: Some(BulkLimits::default()),
@@ -169,6 +174,7 @@ impl fmt::Debug for ProviderConfig {
             .field("etag_include_groups", &self.etag_include_groups)
             .field("content_location", &self.content_location)
             .field("references", &self.references)
+            .field("dangling_references", &self.dangling_references)
             .field("membership_cycles", &self.membership_cycles)
             .field("change_password", &self.change_password)
             .field("bulk", &self.bulk)

@@ -13,7 +13,7 @@ use scim2_core::resource::ResourceId;
 use crate::events::{ChangeRecord, Outbox};
 use crate::scope::Scope;
 use crate::store::{
-    Change, Check, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
+    Change, Check, Dangling, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
 };
 use crate::text::{StoredText, TextResult};
 
@@ -112,6 +112,7 @@ trait Boxed: Send + Sync {
         ty: &'a ResourceType,
         id: &'a ResourceId,
         load: Load,
+        dangling: Dangling,
         check: Check<'a>,
     ) -> Called<'a, ()>;
 
@@ -197,9 +198,10 @@ impl<S: Store> Boxed for S {
         ty: &'a ResourceType,
         id: &'a ResourceId,
         load: Load,
+        dangling: Dangling,
         check: Check<'a>,
     ) -> Called<'a, ()> {
-        Box::pin(Store::delete(self, scope, ty, id, load, check))
+        Box::pin(Store::delete(self, scope, ty, id, load, dangling, check))
     }
 
     fn outbox(&self) -> Option<&dyn Outbox> {
@@ -288,9 +290,10 @@ impl Store for DynStore {
         ty: &ResourceType,
         id: &ResourceId,
         load: Load,
+        dangling: Dangling,
         check: Check<'_>,
     ) -> Result<(), StoreError> {
-        self.0.delete(scope, ty, id, load, check).await
+        self.0.delete(scope, ty, id, load, dangling, check).await
     }
 
     fn outbox(&self) -> Option<&dyn Outbox> {

@@ -14,10 +14,10 @@ use scim2_core::resource::ResourceId;
 
 use self::tenant::{Content, Memberships, Tenant};
 use crate::clock::{Clock, SystemClock};
-use crate::events::{ChangeEvent, ChangeRecord, MemoryOutbox, Outbox};
+use crate::events::{Cascade, ChangeEvent, ChangeRecord, MemoryOutbox, Outbox};
 use crate::scope::{Scope, TenantId};
 use crate::store::{
-    Change, Check, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
+    Change, Check, Dangling, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
 };
 use crate::text::{StoredText, TextResult};
 
@@ -215,13 +215,17 @@ impl Store for MemoryStore {
         ty: &ResourceType,
         id: &ResourceId,
         load: Load,
+        dangling: Dangling,
         mut check: Check<'_>,
     ) -> Result<(), StoreError> {
         let now = milliseconds(self.clock.now());
         let mut tenants = self.write();
         let tenant = tenants.get_mut(&scope.tenant).ok_or(StoreError::NotFound)?;
         let before = tenant.stored(tenant.row(ty, id)?, ty, scope, load);
-        let cascade = tenant.cascade(id);
+        let cascade = match dangling {
+            Dangling::Cleared => tenant.cascade(id),
+            Dangling::Kept => Cascade::default(),
+        };
         let record = check(&before, &cascade).map_err(StoreError::Refused)?;
         tenant.delete(id, &cascade, now);
         let Some(record) = record else { return Ok(()) };

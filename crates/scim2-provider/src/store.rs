@@ -39,7 +39,8 @@ use crate::text::{StoredText, TextResult};
 ///   A user's `groups` are computed when read: direct and indirect, whatever cycles there
 ///   are. `manager.displayName` is read live where the manager exists.
 /// - **References.** Deleting a resource takes it out of all `members` and clears references
-///   such as `manager` that point to it; those resources get new versions.
+///   such as `manager` that point to it; those resources get new versions. With
+///   [`Dangling::Kept`] all of them stay as they are, as references to what is not there.
 /// - **Secrets.** What [`take_secrets`] takes out of a resource is stored apart and hashed, or
 ///   not at all, and never comes back in a [`Stored`].
 /// - **Order.** Without a sort key, results come in the order of creation, then by `id`; with
@@ -128,8 +129,8 @@ pub trait Store: Send + Sync + 'static {
         record: Option<&ChangeRecord>,
     ) -> impl Future<Output = Result<Updated, StoreError>> + Send;
 
-    /// Deletes one resource and every reference to it: reads it, calls `check`, deletes, all or
-    /// nothing.
+    /// Deletes one resource and, unless `dangling` keeps them, every reference to it: reads it,
+    /// calls `check`, deletes, all or nothing.
     ///
     /// `check` is given the resource as `load` asks and what its deletion changes in others, and
     /// returns what is to be written down. The store may call it again when it lost a race
@@ -144,6 +145,7 @@ pub trait Store: Send + Sync + 'static {
         ty: &ResourceType,
         id: &ResourceId,
         load: Load,
+        dangling: Dangling,
         check: Check<'_>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
@@ -252,6 +254,16 @@ pub enum Load {
     Full,
     /// A group's `members` and a user's `groups` need not be read.
     WithoutMembers,
+}
+
+/// What becomes of the references to a resource when it is deleted (ruling W32).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a store must know each case")]
+pub enum Dangling {
+    /// They go: the resource leaves all `members`, and a `manager` that it was is none.
+    Cleared,
+    /// They stay until somebody changes them, and what has them keeps its version.
+    Kept,
 }
 
 /// A resource as it is kept.

@@ -12,7 +12,7 @@ use scim2_core::resource::ResourceId;
 use scim2_provider::Scope;
 use scim2_provider::events::ChangeRecord;
 use scim2_provider::store::{
-    Change, Check, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
+    Change, Check, Dangling, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
 };
 use tokio::io::AsyncWriteExt;
 
@@ -281,6 +281,7 @@ impl Store for Broken {
         _: &ResourceType,
         _: &ResourceId,
         _: Load,
+        _: Dangling,
         _: Check<'_>,
     ) -> Result<(), StoreError> {
         Err(StoreError::NotFound)

@@ -3,7 +3,7 @@
 use scim2_core::Error;
 use scim2_core::resource::ResourceId;
 use scim2_provider::events::{ChangeEvent, ChangeKind, ChangeRecord, Outbox};
-use scim2_provider::store::{Load, Store, Stored};
+use scim2_provider::store::{Dangling, Load, Store, Stored};
 use serde_json::json;
 
 use super::kit::{Fault, Kit, delta, ensure, equal, taken};
@@ -59,7 +59,7 @@ async fn written(kit: &Kit) -> Result<(), Fault> {
     let check = Box::new(|before: &Stored, _: &_| {
         Ok(Some(ChangeRecord::deleted(&kit.user, &before.resource).by("kit", "3")))
     });
-    kit.store.delete(&kit.scope, &kit.user, &id, Load::Full, check).await?;
+    kit.store.delete(&kit.scope, &kit.user, &id, Load::Full, Dangling::Cleared, check).await?;
     let events = pending(outbox).await?;
     let expected = [
         (ChangeKind::Created, "1", inserted.version),
@@ -90,7 +90,8 @@ async fn only_changes(kit: &Kit) -> Result<(), Fault> {
     let nothing = Box::new(|_: &Stored| Ok(None));
     kit.store.update(&kit.scope, &kit.user, &id, Load::Full, nothing).await?;
     let refuse = Box::new(|_: &Stored, _: &_| Err(Error::invalid_value("no")));
-    let refused = kit.store.delete(&kit.scope, &kit.user, &id, Load::Full, refuse).await;
+    let refused =
+        kit.store.delete(&kit.scope, &kit.user, &id, Load::Full, Dangling::Cleared, refuse).await;
     ensure(refused.is_err(), || "a refused deletion succeeded".to_owned())?;
     equal("the events", &pending(outbox).await?, &before)
 }
@@ -121,7 +122,7 @@ async fn cascade(kit: &Kit) -> Result<(), Fault> {
     let check = Box::new(|before: &Stored, _: &_| {
         Ok(Some(ChangeRecord::deleted(&kit.user, &before.resource).by("kit", "1")))
     });
-    kit.store.delete(&kit.scope, &kit.user, &user, Load::Full, check).await?;
+    kit.store.delete(&kit.scope, &kit.user, &user, Load::Full, Dangling::Cleared, check).await?;
     let events = pending(outbox).await?;
     let of_group = events.iter().find(|event| event.id == group);
     let Some(of_group) = of_group else {

@@ -6,7 +6,7 @@ use scim2_core::sort::SortOrder;
 use scim2_core::syntax::{AttrPath, Filter};
 use scim2_core::{Policy, Resource, ResourceType};
 use scim2_provider::store::{
-    Load, Page, Query, QueryResult, StoreError, Stored, Updated, Write, if_match,
+    Dangling, Load, Page, Query, QueryResult, StoreError, Stored, Updated, Write, if_match,
 };
 use scim2_provider::{DynStore, Scope, Store, TenantId};
 use serde_json::{Value, json};
@@ -168,7 +168,16 @@ impl Kit {
         ty: &ResourceType,
         id: &ResourceId,
     ) -> Result<(), StoreError> {
-        self.store.delete(&self.scope, ty, id, Load::Full, if_match(None)).await
+        self.delete_with(ty, id, Dangling::Cleared).await
+    }
+
+    pub(super) async fn delete_with(
+        &self,
+        ty: &ResourceType,
+        id: &ResourceId,
+        dangling: Dangling,
+    ) -> Result<(), StoreError> {
+        self.store.delete(&self.scope, ty, id, Load::Full, dangling, if_match(None)).await
     }
 
     pub(super) async fn change_members(

@@ -2,7 +2,7 @@
 
 use scim2_core::etag::EntityTags;
 use scim2_core::resource::ResourceId;
-use scim2_provider::store::{Load, Store, StoreError, Stored};
+use scim2_provider::store::{Dangling, Load, Store, StoreError, Stored};
 use serde_json::{Value, json};
 
 use super::kit::{ENTERPRISE, Fault, Kit, delta, ensure, equal, refused, sorted_ids, values};
@@ -23,6 +23,7 @@ promises! {
     "members.filter", "filters see members and groups" => filter;
     "references.members", "a deleted user is in no group, and the group has another version" => cascade;
     "references.manager", "a deleted manager manages nobody, and the user has another version" => manager;
+    "references.kept", "references to what is deleted stay where that is asked for" => kept;
     "references.told", "what a deletion changes in others is told before" => cascade_told;
 }
 
@@ -237,6 +238,26 @@ async fn manager(kit: &Kit) -> Result<(), Fault> {
     ensure(after.version != before.version, || "the user has its old version".to_owned())
 }
 
+async fn kept(kit: &Kit) -> Result<(), Fault> {
+    let (boss, user) = managed(kit).await?;
+    let group = kit.insert_group("g", &[&boss, &user]).await?;
+    let was = (kit.get(&kit.user, &user).await?, kit.get(&kit.group, &group).await?);
+    kit.delete_with(&kit.user, &boss, Dangling::Kept).await?;
+    let gone = kit.store.get(&kit.scope, &kit.user, &boss, Load::Full).await?;
+    ensure(gone.is_none(), || "the deleted user is still there".to_owned())?;
+    has_members(kit, &group, &[&boss, &user]).await?;
+    let is = (kit.get(&kit.user, &user).await?, kit.get(&kit.group, &group).await?);
+    equal("the manager", &manager_of(&is.0), &Some(boss.as_str()))?;
+    equal("the versions", &(&is.0.version, &is.1.version), &(&was.0.version, &was.1.version))?;
+    let filter = format!("members.value eq \"{}\"", boss.as_str());
+    equal("who has it", &kit.matching(&kit.group, &filter).await?, &sorted_ids(&[&group]))?;
+    kit.change_members(&group, &[], &[&boss]).await?;
+    has_members(kit, &group, &[&user]).await?;
+    // With the last reference gone, so is all trace of it.
+    kit.delete(&kit.group, &group).await?;
+    Ok(kit.delete(&kit.user, &user).await?)
+}
+
 async fn cascade_told(kit: &Kit) -> Result<(), Fault> {
     if kit.store.outbox().is_none() {
         return Err(Fault::NotOffered("the store has no outbox".to_owned()));
@@ -248,6 +269,6 @@ async fn cascade_told(kit: &Kit) -> Result<(), Fault> {
         told = cascade.affected.iter().map(|affected| affected.id.clone()).collect();
         Ok(None)
     });
-    kit.store.delete(&kit.scope, &kit.user, &boss, Load::Full, check).await?;
+    kit.store.delete(&kit.scope, &kit.user, &boss, Load::Full, Dangling::Cleared, check).await?;
     equal("what is told", &told, &vec![group, user])
 }

@@ -3,7 +3,7 @@
 use scim2_core::Error;
 use scim2_core::etag::EntityTags;
 use scim2_core::resource::ResourceId;
-use scim2_provider::store::{Load, Store, StoreError, Stored, if_match};
+use scim2_provider::store::{Dangling, Load, Store, StoreError, Stored, if_match};
 use serde_json::{Value, json};
 
 use super::kit::{ENTERPRISE, Fault, Kit, ensure, equal, not_found, refused};
@@ -142,7 +142,8 @@ async fn delete_checked(kit: &Kit) -> Result<(), Fault> {
     let current = kit.get(&kit.user, &id).await?;
     let other = EntityTags::parse("W/\"no-such-version\"");
     let check = if_match(Some(&other));
-    let result = kit.store.delete(&kit.scope, &kit.user, &id, Load::Full, check).await;
+    let result =
+        kit.store.delete(&kit.scope, &kit.user, &id, Load::Full, Dangling::Cleared, check).await;
     refused(result, "`Refused`", |error| matches!(error, StoreError::Refused(_)))?;
     equal("a user after a refused deletion", &kit.get(&kit.user, &id).await?, &current)?;
     let mut seen = None;
@@ -150,7 +151,7 @@ async fn delete_checked(kit: &Kit) -> Result<(), Fault> {
         seen = Some(before.clone());
         Ok(None)
     });
-    kit.store.delete(&kit.scope, &kit.user, &id, Load::Full, check).await?;
+    kit.store.delete(&kit.scope, &kit.user, &id, Load::Full, Dangling::Cleared, check).await?;
     equal("what the check was given", &seen.as_ref(), &Some(&current))
 }
 
@@ -209,7 +210,7 @@ async fn secrets(kit: &Kit) -> Result<(), Fault> {
         seen = Value::Object(before.resource.as_map().clone());
         Ok(None)
     });
-    kit.store.delete(&kit.scope, &kit.user, &id, Load::Full, check).await?;
+    kit.store.delete(&kit.scope, &kit.user, &id, Load::Full, Dangling::Cleared, check).await?;
     ensure(!seen.to_string().contains(PASSWORD), || {
         "what a deletion asks about has the password in it".to_owned()
     })

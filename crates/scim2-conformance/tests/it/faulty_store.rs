@@ -8,7 +8,8 @@ use scim2_core::resource::ResourceId;
 use scim2_core::{Policy, Resource, ResourceType};
 use scim2_provider::events::{ChangeRecord, Outbox};
 use scim2_provider::store::{
-    Change, Check, Load, Page, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
+    Change, Check, Dangling, Load, Page, Query, QueryResult, Store, StoreError, Stored, Updated,
+    Write,
 };
 use scim2_provider::{MemoryStore, Scope, TenantId};
 use serde_json::Value;
@@ -371,6 +372,7 @@ impl Store for FaultyStore {
         ty: &ResourceType,
         id: &ResourceId,
         load: Load,
+        dangling: Dangling,
         check: Check<'_>,
     ) -> Result<(), StoreError> {
         let scope = self.scope(scope);
@@ -380,7 +382,7 @@ impl Store for FaultyStore {
             StoreFault::DeleteAsksNobody => Box::new(|_, _| Ok(None)),
             _ => check,
         };
-        match self.inner.delete(&scope, ty, id, load, check).await {
+        match self.inner.delete(&scope, ty, id, load, dangling, check).await {
             Err(StoreError::NotFound) if self.is(StoreFault::DeleteOfNobodySucceeds) => {}
             other => other?,
         }

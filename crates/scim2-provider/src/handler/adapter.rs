@@ -15,8 +15,8 @@ use crate::in_memory::page_in_memory;
 use crate::metrics;
 use crate::scope::Scope;
 use crate::store::{
-    Change, Check, Load, Page, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
-    has_groups, has_members,
+    Change, Check, Dangling, Load, Page, Query, QueryResult, Store, StoreError, Stored, Updated,
+    Write, has_groups, has_members,
 };
 
 /// The store of one resource type that a handler keeps.
@@ -200,6 +200,7 @@ impl<R: TypedResource, H: Handler<R>> Store for Adapter<R, H> {
         ty: &ResourceType,
         id: &ResourceId,
         load: Load,
+        _: Dangling,
         mut check: Check<'_>,
     ) -> Result<(), StoreError> {
         for _ in 0..Handlers::MAX_ATTEMPTS {

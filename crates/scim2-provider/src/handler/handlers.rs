@@ -13,7 +13,7 @@ use crate::dyn_store::DynStore;
 use crate::events::ChangeRecord;
 use crate::scope::Scope;
 use crate::store::{
-    Change, Check, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
+    Change, Check, Dangling, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
 };
 use crate::text::{StoredText, TextResult};
 
@@ -142,9 +142,10 @@ impl Store for Handlers {
         ty: &ResourceType,
         id: &ResourceId,
         load: Load,
+        dangling: Dangling,
         check: Check<'_>,
     ) -> Result<(), StoreError> {
-        self.of(ty)?.delete(scope, ty, id, load, check).await
+        self.of(ty)?.delete(scope, ty, id, load, dangling, check).await
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

@@ -391,7 +391,7 @@ impl Tenant {
         Some(ChangeEvent::new(0, scope.clone(), name, id.clone(), version, at, record))
     }
 
-    /// Deletes a row and what refers to it (ruling W32).
+    /// Deletes a row, and the references to it that the cascade names (ruling W32).
     pub(super) fn delete(&mut self, id: &ResourceId, cascade: &Cascade, now: DateTime<Utc>) {
         let Some(row) = self.rows.remove(id) else { return };
         if let Some(order) = self.order.get_mut(row.ty.name()) {
@@ -412,13 +412,13 @@ impl Tenant {
                 }
             }
         }
-        self.groups.remove(id);
-        self.referrers.remove(id);
         for affected in &cascade.affected {
             if let Some(row) = self.rows.get_mut(&affected.id) {
                 if affected.loses_member() {
+                    self.groups.remove(id);
                     row.members.remove(id.as_str());
                 } else {
+                    self.referrers.remove(id);
                     row.references.remove(id);
                     clear_references(&row.ty, &mut row.document, id.as_str());
                 }

@@ -20,10 +20,13 @@ async fn broken(queries: Queries, members: Members) -> Vec<&'static str> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_applications_tables_keep_the_promises_of_a_store() {
     for members in [Members::OneByOne, Members::WithTheGroup] {
-        let none: [&str; 0] = [];
-        assert_eq!(broken(Queries::Candidates, members).await, none, "{members:?}");
+        // A handler clears references always.
+        let cleared = "references.kept";
+        assert_eq!(broken(Queries::Candidates, members).await, [cleared], "{members:?}");
         // An application that counts its pages shifts them when somebody leaves.
-        let counted = ["query.cursor-while-changing"];
-        assert_eq!(broken(Queries::Pages, members).await, counted, "{members:?}");
+        let counted = "query.cursor-while-changing";
+        let mut found = broken(Queries::Pages, members).await;
+        found.sort_unstable();
+        assert_eq!(found, [counted, cleared], "{members:?}");
     }
 }

@@ -1,5 +1,6 @@
 //! DELETE (RFC 7644 §3.6) and what pointed to the resource (ruling W32).
 
+use scim2_provider::store::Dangling;
 use serde_json::json;
 
 use crate::support::*;
@@ -57,4 +58,32 @@ fn w32_a_deleted_group_leaves_the_groups_it_was_in() {
     server.delete(&format!("/Groups/{inner}")).is(204);
     assert!(server.members(&outer).is_empty());
     assert_eq!(server.get(&format!("/Users/{user}")).body.get("groups"), None);
+}
+
+#[test]
+fn w32_by_option_what_refers_to_a_deleted_user_stays_as_it_is() {
+    let server = Setup::config(|config| config.dangling_references = Dangling::Kept).server();
+    let boss = server.user("boss");
+    let body = json!({"schemas": [USER, ENTERPRISE], "userName": "worker",
+        ENTERPRISE: {"manager": {"value": boss}}});
+    let worker = server.post("/Users", body).is(201).id().to_owned();
+    let (inner, outer) = (server.group("inner", &[&boss]), server.group("outer", &[]));
+    let into = json!([{"op": "add", "path": "members", "value": [{"value": inner}]}]);
+    server.patch(&format!("/Groups/{outer}"), into).is(200);
+    let paths = [format!("/Users/{worker}"), format!("/Groups/{inner}")];
+    let before = paths.each_ref().map(|path| server.get(path).is(200).version());
+    server.delete(&format!("/Users/{boss}")).is(204);
+    server.get(&format!("/Users/{boss}")).is(404);
+    assert_eq!(server.members(&inner), std::slice::from_ref(&boss));
+    let manager = &server.get(&paths[0]).body[ENTERPRISE]["manager"]["value"];
+    assert_eq!(manager, &json!(boss));
+    assert_eq!(paths.each_ref().map(|path| server.get(path).is(200).version()), before);
+    // They can be taken away as any others, and nobody finds them then.
+    let out = json!([{"op": "remove", "path": format!("members[value eq \"{boss}\"]")}]);
+    server.patch(&paths[1], out).is(200);
+    assert!(server.members(&inner).is_empty());
+    let none = json!([{"op": "remove", "path": format!("{ENTERPRISE}:manager")}]);
+    server.patch(&paths[0], none).is(200);
+    let reports = format!(r#"{ENTERPRISE}:manager.value eq "{boss}""#);
+    assert!(server.filter("/Users", &reports).is(200).ids().is_empty());
 }

@@ -15,7 +15,7 @@ use scim2_provider::events::{
     ChangeEvent, ChangeKind, ChangeRecord, MemoryOutbox, Outbox, Subscriber, SubscriberError,
 };
 use scim2_provider::store::{
-    Change, Check, Load, Query, QueryResult, StoreError, Stored, Updated, Write,
+    Change, Check, Dangling, Load, Query, QueryResult, StoreError, Stored, Updated, Write,
 };
 use scim2_provider::{
     Authenticator, BuildError, MemoryStore, Scope, ServiceProvider, Store, TenantId,
@@ -487,9 +487,10 @@ impl Store for Forgetful {
         ty: &ResourceType,
         id: &ResourceId,
         load: Load,
+        dangling: Dangling,
         check: Check<'_>,
     ) -> Result<(), StoreError> {
-        self.0.delete(scope, ty, id, load, check).await
+        self.0.delete(scope, ty, id, load, dangling, check).await
     }
 }
 

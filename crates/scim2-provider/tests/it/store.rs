@@ -5,7 +5,9 @@ use std::sync::Arc;
 use scim2_core::etag::EntityTags;
 use scim2_core::resource::ResourceId;
 use scim2_core::{Policy, Resource, ResourceType, Valid};
-use scim2_provider::store::{Load, Page, Position, Query, Store, StoreError, Stored, if_match};
+use scim2_provider::store::{
+    Dangling, Load, Page, Position, Query, Store, StoreError, Stored, if_match,
+};
 use scim2_provider::{MemoryStore, ProvisioningDomain, Scope, TenantId};
 use serde_json::{Value, json};
 
@@ -81,7 +83,7 @@ fn h10_a_delete_of_another_version_is_refused() {
     let id = ResourceId::from(stored.id());
     let delete = |tags: &EntityTags| {
         let check = if_match(Some(tags));
-        block_on(store.delete(&scope(), &ty, &id, Load::WithoutMembers, check))
+        block_on(store.delete(&scope(), &ty, &id, Load::WithoutMembers, Dangling::Cleared, check))
     };
     let refused = delete(&EntityTags::parse("\"x\""));
     assert!(matches!(refused, Err(StoreError::Refused(error)) if error.status() == 412));

@@ -15,7 +15,7 @@ use scim2_core::secret::Secret;
 use scim2_core::{Catalog, ResourceType};
 use scim2_provider::events::{Cascade, ChangeRecord, Outbox};
 use scim2_provider::store::{
-    Change, Check, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
+    Change, Check, Dangling, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
 };
 use scim2_provider::text::{StoredText, TextResult};
 use scim2_provider::{Clock, Scope, SystemClock};
@@ -406,6 +406,7 @@ impl Store for PostgresStore {
         ty: &ResourceType,
         id: &ResourceId,
         load: Load,
+        dangling: Dangling,
         mut check: Check<'_>,
     ) -> Result<(), StoreError> {
         let _turn = self.inner.turns.take(scope, id).await;
@@ -416,16 +417,21 @@ impl Store for PostgresStore {
                     let reader = Reader::new(&client, names, scope, ty).await?;
                     let reader = reader.ok_or(StoreError::NotFound)?;
                     let kept = reader.find(id.as_str()).await?.ok_or(StoreError::NotFound)?;
-                    let referrers = write::referrers(&reader, &kept).await?;
+                    let referrers = match dangling {
+                        Dangling::Cleared => Some(write::referrers(&reader, &kept).await?),
+                        Dangling::Kept => None,
+                    };
                     let stored = reader.one(kept.clone(), load).await?;
                     Ok((kept, stored, referrers))
                 })
                 .await?;
-            let cascade = referrers.iter().map(|(_, affected)| affected.clone()).collect();
+            let cascade =
+                referrers.iter().flatten().map(|(_, affected)| affected.clone()).collect();
             let cascade = &Cascade::new(cascade);
             let record = check(&before, cascade).map_err(StoreError::Refused)?;
             let now = self.now();
-            let (kept, before, referrers, record) = (&kept, &before, &referrers, record.as_ref());
+            let (kept, before, referrers, record) =
+                (&kept, &before, referrers.as_deref(), record.as_ref());
             let deleted = self
                 .retried(move |mut client| async move {
                     let tenant = names.make_tenant(&client, scope.tenant.as_str()).await?;
@@ -440,7 +446,9 @@ impl Store for PostgresStore {
                         let entry = Entry { rtype, id: id.as_str(), version, at, record };
                         outbox::put(&transaction, tenant, scope, &entry).await?;
                         let caused = cascade.records(id, record);
-                        for ((pk, _), (affected, record)) in referrers.iter().zip(caused) {
+                        for ((pk, _), (affected, record)) in
+                            referrers.unwrap_or_default().iter().zip(caused)
+                        {
                             let Some((version, at)) = touched.get(pk) else { continue };
                             let rtype = names.name(&transaction, &affected.resource_type).await?;
                             let Some(rtype) = rtype else { continue };

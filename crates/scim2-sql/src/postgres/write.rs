@@ -516,29 +516,36 @@ pub(crate) async fn referrers<C: GenericClient>(
 }
 
 /// Deletes a resource that is in this version and what refers to it (ruling W32), if that is what
-/// it was; the new versions and times of what referred to it, none if it was not.
+/// it was; the new versions and times of what referred to it, none if it was not. Where no
+/// referrers are given, references to it stay.
 pub(crate) async fn delete(
     transaction: &Transaction<'_>,
     names: &Names,
     scope: &Scope,
     ty: &ResourceType,
     before: &Kept,
-    expected: &[(i64, Affected)],
+    expected: Option<&[(i64, Affected)]>,
     now: i64,
 ) -> Result<Option<HashMap<i64, (i64, i64)>>, Failure> {
     let reader = Reader::new(transaction, names, scope, ty).await?.ok_or(StoreError::NotFound)?;
     let kept = lock(&reader, &before.id).await?.ok_or(StoreError::NotFound)?;
-    if kept.version != before.version || referrers(&reader, &kept).await? != expected {
+    if kept.version != before.version {
+        return Ok(None);
+    }
+    if let Some(expected) = expected
+        && referrers(&reader, &kept).await? != expected
+    {
         return Ok(None);
     }
     // In one order, so that two who delete do not wait for each other.
-    let mut pks: Vec<i64> = expected.iter().map(|(pk, _)| *pk).collect();
+    let mut pks: Vec<i64> = expected.unwrap_or_default().iter().map(|(pk, _)| *pk).collect();
     pks.sort_unstable();
     pks.dedup();
     let sql = "SELECT pk FROM scim_resource WHERE pk = ANY($1) ORDER BY pk FOR UPDATE";
     query(transaction, sql, &[&pks]).await?;
     // Its own keys, members and references go with it.
     execute(transaction, "DELETE FROM scim_resource WHERE pk = $1", &[&kept.pk]).await?;
+    let Some(expected) = expected else { return Ok(Some(HashMap::new())) };
     let sql = "DELETE FROM scim_member WHERE tenant = $1 AND member = $2";
     execute(transaction, sql, &[&reader.tenant, &kept.id]).await?;
     for (pk, affected) in expected.iter().filter(|(_, affected)| !affected.loses_member()) {

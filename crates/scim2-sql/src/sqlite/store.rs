@@ -14,7 +14,7 @@ use scim2_core::resource::ResourceId;
 use scim2_core::{Catalog, ResourceType};
 use scim2_provider::events::{Cascade, ChangeRecord, Outbox};
 use scim2_provider::store::{
-    Change, Check, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
+    Change, Check, Dangling, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
 };
 use scim2_provider::text::{StoredText, TextResult};
 use scim2_provider::{Clock, Scope, SystemClock};
@@ -379,6 +379,7 @@ impl Store for SqliteStore {
         ty: &ResourceType,
         id: &ResourceId,
         load: Load,
+        dangling: Dangling,
         mut check: Check<'_>,
     ) -> Result<(), StoreError> {
         let _turn = self.inner.turns.take(scope, id).await;
@@ -391,11 +392,15 @@ impl Store for SqliteStore {
                     let reader = Reader::new(connection, &reader_scope, &reader_ty)?;
                     let reader = reader.ok_or(StoreError::NotFound)?;
                     let kept = reader.find(reader_id.as_str())?.ok_or(StoreError::NotFound)?;
-                    let referrers = write::referrers(&reader, &kept)?;
+                    let referrers = match dangling {
+                        Dangling::Cleared => Some(write::referrers(&reader, &kept)?),
+                        Dangling::Kept => None,
+                    };
                     Ok(((kept.pk, kept.version), reader.stored(&kept, load)?, referrers))
                 })
                 .await?;
-            let cascade = referrers.iter().map(|(_, affected)| affected.clone()).collect();
+            let cascade =
+                referrers.iter().flatten().map(|(_, affected)| affected.clone()).collect();
             let cascade = Cascade::new(cascade);
             let record = check(&before, &cascade).map_err(StoreError::Refused)?;
             let (scope, ty, id, now) = (scope.clone(), ty.clone(), id.clone(), self.now());
@@ -403,7 +408,7 @@ impl Store for SqliteStore {
                 .inner
                 .threads
                 .write(move |writing| {
-                    if !write::delete(writing, &scope, &ty, row, &referrers, now)? {
+                    if !write::delete(writing, &scope, &ty, row, referrers.as_deref(), now)? {
                         return Ok(false);
                     }
                     let Some(record) = record else { return Ok(true) };
@@ -417,7 +422,7 @@ impl Store for SqliteStore {
                     };
                     outbox::put(writing, &scope, &entry)?;
                     let caused = cascade.records(&id, &record);
-                    for ((pk, _), (affected, record)) in referrers.iter().zip(caused) {
+                    for ((pk, _), (affected, record)) in referrers.iter().flatten().zip(caused) {
                         let (version, at) = write::version(connection, *pk)?;
                         let entry = Entry {
                             resource_type: &affected.resource_type,

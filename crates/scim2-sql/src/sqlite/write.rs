@@ -215,13 +215,13 @@ pub(crate) fn referrers(
 }
 
 /// Deletes a resource that is in this version and what refers to it (ruling W32), if that is
-/// what it was.
+/// what it was. Where no referrers are given, references to it stay.
 pub(crate) fn delete(
     writing: &Writing<'_>,
     scope: &Scope,
     ty: &ResourceType,
     before: (i64, i64),
-    expected: &[(i64, Affected)],
+    expected: Option<&[(i64, Affected)]>,
     now: i64,
 ) -> Result<bool, StoreError> {
     let connection = writing.connection;
@@ -230,13 +230,16 @@ pub(crate) fn delete(
     let Some(kept) = reader.row(pk)?.filter(|kept| kept.version == version) else {
         return Ok(false);
     };
-    if referrers(&reader, &kept)? != expected {
+    if let Some(expected) = expected
+        && referrers(&reader, &kept)? != expected
+    {
         return Ok(false);
     }
     let key = id::to_sql(&kept.id);
     // Its own keys, members and references go with it.
     let sql = "DELETE FROM scim_resource WHERE pk = ?1";
     connection.prepare_cached(sql).db()?.execute([kept.pk]).db()?;
+    let Some(expected) = expected else { return Ok(true) };
     let sql = "DELETE FROM scim_member WHERE tenant = ?1 AND member = ?2";
     connection.prepare_cached(sql).db()?.execute(params![reader.tenant, key]).db()?;
     for (pk, affected) in expected {

@@ -18,7 +18,7 @@ use scim2_core::sort::SortOrder;
 use scim2_core::syntax::Filter;
 use scim2_core::syntax::{AttrName, SchemaUri};
 use scim2_core::{Catalog, Policy, Resource, ResourceType, Schema, Valid};
-use scim2_provider::store::{Load, Page, Query, StoreError, Stored, if_match};
+use scim2_provider::store::{Dangling, Load, Page, Query, StoreError, Stored, if_match};
 use scim2_provider::{Clock, MemoryStore, ProvisioningDomain, Scope, Store};
 use scim2_sql::{Durability, PostgresStore, Secrets, SqliteStore};
 use serde_json::{Map, Value, json};
@@ -520,7 +520,11 @@ impl<S: Store> Side<S> {
                     return "nothing".to_owned();
                 };
                 let id = ResourceId::from(id);
-                match self.store.delete(scope, &ty, &id, Load::Full, if_match(None)).await {
+                match self
+                    .store
+                    .delete(scope, &ty, &id, Load::Full, Dangling::Cleared, if_match(None))
+                    .await
+                {
                     Ok(()) => "gone".to_owned(),
                     Err(error) => fault(&error),
                 }

@@ -4,7 +4,7 @@
 use scim2_core::resource::ResourceId;
 use scim2_core::syntax::Filter;
 use scim2_core::{Catalog, Policy, ResourceType};
-use scim2_provider::store::{Load, Page, Query, StoreError, Stored, if_match};
+use scim2_provider::store::{Dangling, Load, Page, Query, StoreError, Stored, if_match};
 use scim2_provider::{MemoryStore, ProvisioningDomain, Scope, Store};
 use scim2_sql::{PostgresStore, SqliteStore};
 use serde_json::json;
@@ -77,7 +77,10 @@ async fn each_domain_has_its_own(store: &impl Store) {
     let d = insert(store, &hr, "d", "7").await.unwrap();
     is_taken(insert(store, &it, "e", "7").await);
     rename(store, &hr, &a, Some("11")).await.unwrap();
-    store.delete(&common, &users(), &a, Load::WithoutMembers, if_match(None)).await.unwrap();
+    store
+        .delete(&common, &users(), &a, Load::WithoutMembers, Dangling::Cleared, if_match(None))
+        .await
+        .unwrap();
     for (scope, external_id) in [(&hr, "11"), (&it, "9"), (&common, "10")] {
         rename(store, scope, &c, Some(external_id)).await.unwrap();
     }

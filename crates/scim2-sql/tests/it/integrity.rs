@@ -8,7 +8,7 @@ use scim2_core::change::{Member, MemberDelta};
 use scim2_core::resource::ResourceId;
 use scim2_core::{Catalog, ResourceType};
 use scim2_provider::events::ChangeRecord;
-use scim2_provider::store::{Load, Write, if_match};
+use scim2_provider::store::{Dangling, Load, Write, if_match};
 use scim2_provider::{ProvisioningDomain, Store};
 use scim2_sql::{OpenError, PostgresStore, SqliteStore};
 use serde_json::{Value, json};
@@ -54,7 +54,14 @@ async fn fill(store: &impl Store) {
     let record = ChangeRecord::members(&delta).by("client", "2");
     let joined = store.change_members(&scope, &group, &all, None, &delta, Some(&record));
     joined.await.unwrap();
-    let gone = store.delete(&scope, &user, &temporary, Load::WithoutMembers, if_match(None));
+    let gone = store.delete(
+        &scope,
+        &user,
+        &temporary,
+        Load::WithoutMembers,
+        Dangling::Cleared,
+        if_match(None),
+    );
     gone.await.unwrap();
 }
 

@@ -11,7 +11,7 @@ use scim2_provider::auth::{BearerToken, BearerTokens};
 use scim2_provider::events::{
     Cascade, ChangeEvent, ChangeRecord, OUTBOX_CAPACITY, Outbox, Subscriber, SubscriberError,
 };
-use scim2_provider::store::{Load, StoreError, Stored, Write};
+use scim2_provider::store::{Dangling, Load, StoreError, Stored, Write};
 use scim2_provider::{MemoryStore, ProvisioningDomain, Scope, ServiceProvider, Store};
 use scim2_sql::SqliteStore;
 use serde_json::{Value, json};
@@ -78,8 +78,14 @@ async fn everything(store: &impl Store) -> Vec<String> {
     // The same again is no change and no event.
     let change = store.change_members(&scope, &group, &all, None, &delta, Some(&record));
     assert!(!change.await.unwrap().changed);
-    store.delete(&scope, &user, &boss, Load::Full, Box::new(deletion(&user))).await.unwrap();
-    store.delete(&scope, &group, &all, Load::Full, Box::new(deletion(&group))).await.unwrap();
+    store
+        .delete(&scope, &user, &boss, Load::Full, Dangling::Cleared, Box::new(deletion(&user)))
+        .await
+        .unwrap();
+    store
+        .delete(&scope, &group, &all, Load::Full, Dangling::Cleared, Box::new(deletion(&group)))
+        .await
+        .unwrap();
     let events = pending(store.outbox().unwrap(), "any").await;
     assert!(events.is_sorted_by(|a, b| a.sequence < b.sequence));
     assert!(events.iter().all(|event| event.scope == scope));
@@ -148,7 +154,7 @@ async fn refuse(store: &impl Store) {
         assert!(cascade.affected[0].loses_member());
         Err(Error::invalid_value("on purpose"))
     });
-    let refused = store.delete(&scope, &user, &babs, Load::Full, check).await;
+    let refused = store.delete(&scope, &user, &babs, Load::Full, Dangling::Cleared, check).await;
     assert!(matches!(refused, Err(StoreError::Refused(_))));
     assert!(store.get(&scope, &user, &babs, Load::Full).await.unwrap().is_some());
     assert_eq!(store.get(&scope, &group, &all, Load::Full).await.unwrap(), before);

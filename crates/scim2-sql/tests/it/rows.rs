@@ -3,7 +3,7 @@
 use scim2_core::etag::EntityTags;
 use scim2_core::resource::ResourceId;
 use scim2_core::{Error, ResourceType};
-use scim2_provider::store::{Load, StoreError, if_match};
+use scim2_provider::store::{Dangling, Load, StoreError, if_match};
 use scim2_provider::{ProvisioningDomain, Store};
 use scim2_sql::{Secrets, SqliteStore};
 use serde_json::{Value, json};
@@ -384,7 +384,14 @@ fn h09_delete_checks_the_version_inside_the_write() {
     let delete = |tags: &str| {
         let tags = EntityTags::parse(tags);
         let check = if_match(Some(&tags));
-        fixture.run(fixture.store.delete(&fixture.scope, &ty, &id, Load::WithoutMembers, check))
+        fixture.run(fixture.store.delete(
+            &fixture.scope,
+            &ty,
+            &id,
+            Load::WithoutMembers,
+            Dangling::Cleared,
+            check,
+        ))
     };
     let refused = delete("W/\"2\"");
     assert!(matches!(refused, Err(StoreError::Refused(error)) if error.status() == 412));

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use scim2_core::resource::ResourceId;
 use scim2_core::syntax::Filter;
 use scim2_core::{Policy, Resource, ResourceType, Valid};
-use scim2_provider::store::{Load, Page, Query, StoreError, Stored, Updated, if_match};
+use scim2_provider::store::{Dangling, Load, Page, Query, StoreError, Stored, Updated, if_match};
 use scim2_provider::{Clock, Scope, Store, TenantId};
 use scim2_sql::{SqliteStore, SqliteStoreBuilder};
 use serde_json::{Value, json};
@@ -102,7 +102,14 @@ impl Fixture {
 
     pub(crate) fn delete(&self, ty: &ResourceType, id: &str) -> Result<(), StoreError> {
         let id = ResourceId::from(id);
-        self.run(self.store.delete(&self.scope, ty, &id, Load::WithoutMembers, if_match(None)))
+        self.run(self.store.delete(
+            &self.scope,
+            ty,
+            &id,
+            Load::WithoutMembers,
+            Dangling::Cleared,
+            if_match(None),
+        ))
     }
 
     /// The `id`s of what matches, in order.
