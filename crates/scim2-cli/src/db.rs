@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use scim2_core::Catalog;
-use scim2_core::secret::Secret;
 use scim2_sql::{Integrity, PostgresStore, SqliteStore};
 
 use crate::Failure;
-use crate::serve::{DATABASE, Types, runtime};
+use crate::place::{DATABASE, Database, Named, Place};
+use crate::serve::{Types, runtime};
 
 /// Arguments of `scim db`.
 #[derive(Debug, Args)]
@@ -25,18 +25,8 @@ enum Command {
     ///
     /// The command succeeds if nothing is wrong.
     Check {
-        /// The folder that holds the data.
-        #[arg(long, value_name = "DIR", required_unless_present = "database_url")]
-        data: Option<PathBuf>,
-        /// The PostgreSQL database that holds the data instead.
-        #[arg(
-            long,
-            value_name = "URL",
-            env = "SCIM_DATABASE_URL",
-            hide_env_values = true,
-            conflicts_with = "data"
-        )]
-        database_url: Option<Secret>,
+        #[command(flatten)]
+        place: Place,
         #[command(flatten)]
         types: Types,
     },
@@ -57,15 +47,13 @@ enum Command {
 impl Db {
     pub(crate) fn run(&self, out: &mut dyn Write) -> Result<(), Failure> {
         match &self.command {
-            Command::Check { data, database_url, types } => {
+            Command::Check { place, types } => {
                 let catalog = types.offered()?.catalog;
-                let found = match (database_url, data) {
-                    (Some(url), _) => runtime()?.block_on(check_database(url, &catalog))?,
-                    (None, Some(folder)) => check_folder(folder, &catalog)?,
-                    (None, None) => {
-                        let neither = "neither a folder nor a database is named";
-                        return Err(Failure::Because(neither.to_owned()));
+                let found = match place.named()? {
+                    Named::Database(database) => {
+                        runtime()?.block_on(check_database(&database, &catalog))?
                     }
+                    Named::Folder(folder) => check_folder(folder, &catalog)?,
                 };
                 write!(out, "{found}")?;
                 if found.is_sound() { Ok(()) } else { Err(Failure::Told) }
@@ -86,8 +74,7 @@ fn check_folder(folder: &Path, catalog: &Catalog) -> Result<Integrity, Failure> 
         .map_err(|error| Failure::because("check", &error))
 }
 
-async fn check_database(url: &Secret, catalog: &Catalog) -> Result<Integrity, Failure> {
-    let store = PostgresStore::builder().expect_tables().connect(url.expose()).await;
-    let store = store.map_err(|error| Failure::because("database", &error))?;
+async fn check_database(database: &Database<'_>, catalog: &Catalog) -> Result<Integrity, Failure> {
+    let store = database.open(PostgresStore::builder().expect_tables()).await?;
     store.check(catalog).await.map_err(|error| Failure::because("check", &error))
 }

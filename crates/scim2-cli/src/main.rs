@@ -8,6 +8,7 @@ mod filter;
 mod input;
 mod operations;
 mod patch;
+mod place;
 mod policy;
 mod serve;
 mod validate;

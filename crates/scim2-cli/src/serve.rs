@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
@@ -23,6 +23,7 @@ use url::Url;
 
 use crate::Failure;
 use crate::operations::Operations;
+use crate::place::{DATABASE, Named, Place};
 
 /// Where the endpoint stands below the address.
 pub(crate) const BASE_PATH: &str = "/scim/v2";
@@ -30,25 +31,11 @@ pub(crate) const BASE_PATH: &str = "/scim/v2";
 const BASE_PARENT: &str = "/scim";
 /// The one tenant of an endpoint served from the command line.
 const TENANT: &str = "default";
-/// The database's name in the data folder.
-pub(crate) const DATABASE: &str = "scim.sqlite3";
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// The folder that holds the data; it is made if it is missing.
-    #[arg(long, value_name = "DIR", required_unless_present = "database_url")]
-    data: Option<PathBuf>,
-    /// The PostgreSQL database that holds the data instead: `postgres://user@host/name`. Any
-    /// number of endpoints may share it. The connection is made without TLS: over loopback, a
-    /// socket, or a network that is trusted. A URL with `sslmode=require` is refused.
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "SCIM_DATABASE_URL",
-        hide_env_values = true,
-        conflicts_with = "data"
-    )]
-    database_url: Option<Secret>,
+    #[command(flatten)]
+    place: Place,
     #[command(flatten)]
     types: Types,
     /// The address to listen on.
@@ -216,20 +203,14 @@ impl Serve {
         let mut offered = self.types.offered()?;
         offered.me = self.me.into();
         offered.me_user.clone_from(&self.me_user);
-        let store = match (&self.database_url, &self.data) {
-            (Some(url), _) => {
-                let store = PostgresStore::connect(url.expose()).await;
-                DynStore::new(store.map_err(|error| Failure::because("database", &error))?)
+        let store = match self.place.named()? {
+            Named::Database(database) => {
+                DynStore::new(database.open(PostgresStore::builder()).await?)
             }
-            (None, Some(folder)) => {
+            Named::Folder(folder) => {
                 std::fs::create_dir_all(folder)
                     .map_err(|error| Failure::because(folder.display(), &error))?;
                 DynStore::new(open_folder(folder, &offered)?)
-            }
-            (None, None) => {
-                return Err(Failure::Because(
-                    "neither a folder nor a database is named".to_owned(),
-                ));
             }
         };
         let metrics = self.operations.measure().await?;

@@ -52,6 +52,7 @@
 //! | `sqlite` (on) | `SqliteStore` |
 //! | `metrics` | `scim.sqlite.writer.queue`, a gauge: how many changes wait for the thread that writes |
 //! | `postgres` | `PostgresStore`: the same tables and answers in PostgreSQL, for any number of service providers |
+//! | `rustls` | `postgres`, and TLS to it where the connection string says `sslmode=require` |
 //!
 //! # An application's own tables
 //!
@@ -67,6 +68,7 @@
 mod candidates;
 mod columns;
 mod id;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod integrity;
 mod keys;
 mod lower;

@@ -8,6 +8,8 @@ mod outbox;
 mod query;
 mod read;
 mod store;
+#[cfg(feature = "rustls")]
+mod tls;
 mod write;
 
 pub use self::error::ConnectError;

@@ -22,6 +22,7 @@
 //! | `axum` | `axum` | the service provider as an axum router, and bodies for routes by hand |
 //! | `metrics` | | counts and times of what the service provider does, for the `metrics` facade |
 //! | `sqlite` | `sql` | the SQLite store, and filters as SQL over an application's own tables |
+//! | `postgres` | `sql` | the PostgreSQL store, for any number of service providers |
 //! | `client` | `client` | a client over any transport |
 //! | `reqwest` | `reqwest` | the transport over reqwest and rustls |
 //! | `vendor` | `vendor` | what Entra ID, Okta and AWS IAM Identity Center send, accept, refuse |
@@ -38,7 +39,7 @@ pub use scim2_core as core;
 pub use scim2_provider as provider;
 #[cfg(feature = "reqwest")]
 pub use scim2_reqwest as reqwest;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use scim2_sql as sql;
 #[cfg(feature = "sync")]
 pub use scim2_sync as sync;

@@ -16,6 +16,9 @@ pub enum ConnectError {
     /// The database could not be reached, or a statement failed.
     #[error("the database failed")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A root certificate cannot be one.
+    #[error("the root certificate cannot be used")]
+    Root(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The connection string cannot be read.
     #[error("the connection string cannot be read")]
     Config(#[source] tokio_postgres::Error),

@@ -80,8 +80,8 @@ struct Inner {
 }
 
 impl PostgresStore {
-    /// Opens the store in the database that a connection string names, without TLS, and makes its
-    /// tables if there are none.
+    /// Opens the store in the database that a connection string names, and makes its tables if
+    /// there are none; see [`PostgresStoreBuilder::connect`].
     ///
     /// # Errors
     /// When the database cannot be reached, or holds something newer.
@@ -494,6 +494,8 @@ pub struct PostgresStoreBuilder {
     wait: Duration,
     time_limit: Duration,
     tables: Tables,
+    #[cfg(feature = "rustls")]
+    roots: Vec<rustls_pki_types::CertificateDer<'static>>,
 }
 
 /// What becomes of tables that are not there, or not up to date.
@@ -549,16 +551,38 @@ impl PostgresStoreBuilder {
         Self { tables: Tables::Expect, ..self }
     }
 
-    /// Opens the store in the database that a connection string names, without TLS: over loopback,
-    /// a socket, or a network that is trusted.
+    /// Adds the certificates of a PEM text to the roots of the feature `rustls`: those of a
+    /// database's own authority. The connection is then made with TLS, unless the connection string
+    /// says `sslmode=disable`.
+    ///
+    /// # Errors
+    /// [`ConnectError::Root`] when the text holds no certificate, or one that is broken.
+    #[cfg(feature = "rustls")]
+    pub fn add_root_pem(mut self, pem: &[u8]) -> Result<Self, ConnectError> {
+        self.roots.extend(super::tls::read_pem(pem)?);
+        Ok(self)
+    }
+
+    /// Opens the store in the database that a connection string names.
+    ///
+    /// Without `sslmode` in the string the connection is made without TLS: over loopback, a socket,
+    /// or a network that is trusted. With `sslmode=require` and the feature `rustls` it is made with
+    /// TLS or not at all, and the server's certificate must be one for the host's name, by an
+    /// authority of Mozilla's list or [one that was added](Self::add_root_pem): what other programs
+    /// call `verify-full`.
     ///
     /// # Errors
     /// When the database cannot be reached, or holds something newer.
     pub async fn connect(self, url: &str) -> Result<PostgresStore, ConnectError> {
-        self.connect_with(url, NoTls).await
+        let config = read(url)?;
+        #[cfg(feature = "rustls")]
+        if let Some((config, tls)) = super::tls::asked_for(&config, &self.roots)? {
+            return self.open(config, tls).await;
+        }
+        self.open(config, NoTls).await
     }
 
-    /// The same over TLS, by whatever crate makes it for `tokio-postgres`. The connection string
+    /// The same with TLS by whatever crate makes it for `tokio-postgres`. The connection string
     /// says with `sslmode=require` that nothing else will do.
     ///
     /// # Errors
@@ -570,7 +594,20 @@ impl PostgresStoreBuilder {
         T::TlsConnect: Sync + Send,
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
-        let mut config: tokio_postgres::Config = url.parse().map_err(ConnectError::Config)?;
+        self.open(read(url)?, tls).await
+    }
+
+    async fn open<T>(
+        self,
+        mut config: tokio_postgres::Config,
+        tls: T,
+    ) -> Result<PostgresStore, ConnectError>
+    where
+        T: MakeTlsConnect<Socket> + Clone + Sync + Send + 'static,
+        T::Stream: Sync + Send,
+        T::TlsConnect: Sync + Send,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
         if config.get_application_name().is_none() {
             config.application_name("scim2");
         }
@@ -633,8 +670,15 @@ impl Default for PostgresStoreBuilder {
             wait: Self::WAIT,
             time_limit: Self::TIME_LIMIT,
             tables: Tables::Make,
+            #[cfg(feature = "rustls")]
+            roots: Vec::new(),
         }
     }
+}
+
+/// What a connection string says.
+fn read(url: &str) -> Result<tokio_postgres::Config, ConnectError> {
+    url.parse().map_err(ConnectError::Config)
 }
 
 /// Waits a little, longer each time, and not as long as others that wait.

@@ -38,3 +38,5 @@ mod store_rows;
 mod support;
 #[cfg(test)]
 mod text;
+#[cfg(test)]
+mod tls;
