@@ -146,6 +146,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             tracing::Span::current().record("scim.patch.ops", op.operations.len());
             self.rules.check_patch(ty, &op)?;
             let op = self.without_password(ty, op)?;
+            let op = self.locations(cx, view.ty(), &self.policy).out_of_patch(op)?;
             let delta = self.member_delta(view.ty(), &op)?;
             Ok((projection, op, delta))
         };

@@ -1,43 +1,94 @@
-//! Filters that compare locations.
+//! What clients say of locations.
 //!
 //! Stores know ids, not where the service provider is. What a filter says of `$ref` is therefore
-//! said of `value` instead, what it says of `meta.location` names endpoint and id alone, and only
-//! `eq`, `ne` and `pr` can be said of locations.
+//! said of `value` and `type` instead, what it says of `meta.location` names endpoint and id alone,
+//! and only `eq`, `ne` and `pr` can be said of locations. The same holds for the filters in the
+//! paths of a PATCH: what is kept of a member has no `$ref`.
 
 use percent_encoding::percent_decode_str;
-use scim2_core::syntax::{AttrName, AttrPath, CompareOp, CompareValue, Expr, Filter, FilterRef};
-use scim2_core::{Catalog, Error};
+use scim2_core::catalog::Resolved;
+use scim2_core::patch_op::{PatchOp, PatchOperation};
+use scim2_core::policy::NotEqual;
+use scim2_core::schema::Attribute;
+use scim2_core::syntax::{
+    AttrName, AttrPath, CompareOp, CompareValue, Expr, Filter, FilterRef, PatchPath,
+};
+use scim2_core::{Catalog, Error, Policy, ResourceType};
+use serde_json::Value;
 
 use crate::base::Base;
+use crate::represent::named_types;
 
-/// The filter without absolute locations; none if it has none.
-///
-/// # Errors
-/// `invalidFilter` when the filter looks at a location in another way than `eq`, `ne` and `pr`.
-pub(crate) fn without_locations(
-    filter: &Filter,
-    base: &Base,
-    catalog: &Catalog,
-) -> Result<Option<Filter>, Error> {
-    let (mut refs, mut locations) = (false, false);
-    for used in filter.attr_paths() {
-        refs |= is_ref(used.path);
-        locations |= is_meta_location(used.parent, used.path);
-    }
-    if !refs && !locations {
-        return Ok(None);
-    }
-    let rewrite = Rewrite { base, catalog };
-    let filter = rewrite.filter(filter.as_ref(), None)?;
-    Ok(Some(filter))
+/// What locations mean to requests for one type of resource.
+#[derive(Clone, Copy)]
+pub(crate) struct Locations<'a> {
+    pub(crate) base: &'a Base,
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) ty: &'a ResourceType,
+    pub(crate) policy: &'a Policy,
 }
 
-struct Rewrite<'a> {
-    base: &'a Base,
-    catalog: &'a Catalog,
-}
+impl Locations<'_> {
+    /// The filter without absolute locations; none if it has none.
+    ///
+    /// # Errors
+    /// `invalidFilter` when the filter looks at a location in another way than `eq`, `ne` and `pr`.
+    pub(crate) fn out_of_filter(&self, filter: &Filter) -> Result<Option<Filter>, Error> {
+        let located = filter
+            .attr_paths()
+            .any(|used| is_ref(used.path) || is_meta_location(used.parent, used.path));
+        located.then(|| self.filter(filter.as_ref(), None)).transpose()
+    }
 
-impl Rewrite<'_> {
+    /// The PATCH request without locations in the filters of its paths.
+    ///
+    /// # Errors
+    /// As [`out_of_filter`](Self::out_of_filter).
+    pub(crate) fn out_of_patch(&self, mut op: PatchOp) -> Result<PatchOp, Error> {
+        for (i, operation) in op.operations.iter_mut().enumerate() {
+            self.out_of_operation(operation).map_err(|error| {
+                let detail = error.message().unwrap_or_default().to_owned();
+                error.detail(format_args!("`Operations[{i}]`: {detail}"))
+            })?;
+        }
+        Ok(op)
+    }
+
+    fn out_of_operation(&self, operation: &mut PatchOperation) -> Result<(), Error> {
+        if let Some(path) = &mut operation.path
+            && let Some(other) = self.out_of_path(path)?
+        {
+            *path = other.into();
+        }
+        if let (None | Some(""), Some(Value::Object(values))) =
+            (operation.path.as_deref(), &mut operation.value)
+        {
+            // Entra ID sends paths as keys of a value.
+            let keys: Vec<String> = values.keys().cloned().collect();
+            for key in keys {
+                if let Some(other) = self.out_of_path(&key)?
+                    && let Some(value) = values.remove(&key)
+                {
+                    values.insert(other, value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The path of a PATCH operation without locations in its filter; none if it has none, and if
+    /// it is no path.
+    fn out_of_path(&self, text: &str) -> Result<Option<String>, Error> {
+        let path = text.contains('[').then(|| PatchPath::parse_with(text, &self.policy.syntax));
+        let Some(Ok(path)) = path else { return Ok(None) };
+        let Some(filter) = &path.filter else { return Ok(None) };
+        if !filter.attr_paths().any(|used| is_ref(used.path)) {
+            return Ok(None);
+        }
+        let filter = Some(self.filter(filter.as_ref(), Some(&path.attr))?);
+        Ok(Some(PatchPath { filter, ..path }.to_string()))
+    }
+
     /// Goes as deep as the filter's brackets, which the parser has counted.
     fn filter(&self, filter: FilterRef<'_>, parent: Option<&AttrPath>) -> Result<Filter, Error> {
         match filter.expr() {
@@ -56,37 +107,93 @@ impl Rewrite<'_> {
                 let inner = self.filter(filter, Some(path))?;
                 Filter::value_path(path.clone(), inner).map_err(Error::from)
             }
-            Expr::Present(path) if is_ref(path) => Ok(Filter::present(value_of(path))),
+            Expr::Present(path) if is_ref(path) => match self.reference(parent, path) {
+                Some(_) => Ok(Filter::present(with_last(path, "value"))),
+                None => Ok(filter.to_filter()),
+            },
             Expr::Compare { path, op, value } if is_ref(path) => {
-                check_op(path, op)?;
-                let value = self.renamed(value, |_, id| id);
-                Ok(Filter::compare(value_of(path), op, value))
+                match self.reference(parent, path) {
+                    Some(attribute) => self.compared(attribute, parent, path, op, value),
+                    None => Ok(filter.to_filter()),
+                }
             }
             Expr::Compare { path, op, value } if is_meta_location(parent, path) => {
                 check_op(path, op)?;
-                let value = self.renamed(value, |endpoint, id| format!("/{endpoint}/{id}"));
-                Ok(Filter::compare(path.clone(), op, value))
+                let CompareValue::String(text) = value else { return Ok(filter.to_filter()) };
+                let named = self.named_by(text.as_str());
+                let place = named.map(|(ty, id)| format!("{}/{id}", ty.endpoint()));
+                Ok(Filter::compare(path.clone(), op, place.unwrap_or_default().as_str()))
             }
             _ => Ok(filter.to_filter()),
         }
     }
 
-    /// The literal that a store compares with: made of endpoint and id, or empty text, which no
-    /// location is, for a reference that leads elsewhere.
-    fn renamed(&self, value: &CompareValue, name: impl Fn(&str, String) -> String) -> CompareValue {
-        match value {
-            CompareValue::String(text) => {
-                let named = self.named_by(text.as_str()).map(|(endpoint, id)| name(endpoint, id));
-                CompareValue::from(named.unwrap_or_default().as_str())
+    /// The attribute to which a `$ref` belongs, if it refers to resources.
+    fn reference<'r>(
+        &'r self,
+        parent: Option<&'r AttrPath>,
+        path: &'r AttrPath,
+    ) -> Option<&'r Attribute> {
+        match self.ty.resolve(parent.unwrap_or(path), self.policy) {
+            Ok(Resolved::Attribute { attribute, .. }) => {
+                Some(attribute).filter(|attribute| attribute.is_resource_reference())
             }
-            other => other.clone(),
+            _ => None,
         }
     }
 
-    /// The endpoint and the id that a reference names, if it is one to a resource of this service
+    /// A comparison with a `$ref` as one of what it is made of: the id, and the type where there
+    /// can be several. What names no resource that the attribute can refer to is like no `$ref`,
+    /// and is compared as empty text, which is no id.
+    fn compared(
+        &self,
+        attribute: &Attribute,
+        parent: Option<&AttrPath>,
+        path: &AttrPath,
+        op: CompareOp,
+        value: &CompareValue,
+    ) -> Result<Filter, Error> {
+        check_op(path, op)?;
+        let by_id =
+            |path: &AttrPath, id: CompareValue| Filter::compare(with_last(path, "value"), op, id);
+        let CompareValue::String(text) = value else { return Ok(by_id(path, value.clone())) };
+        let types = named_types(attribute);
+        let (ty, id) = match self.named_by(text.as_str()) {
+            Some((ty, id)) if types.is_empty() || types.iter().any(|name| name == ty.name()) => {
+                (ty, CompareValue::from(id.as_str()))
+            }
+            _ => return Ok(by_id(path, CompareValue::from(""))),
+        };
+        if types.len() == 1 {
+            return Ok(by_id(path, id));
+        }
+        if attribute.sub_attribute("type").is_none() {
+            return Ok(by_id(path, CompareValue::from("")));
+        }
+        let both = |path: &AttrPath, op: CompareOp| {
+            let by_id = Filter::compare(with_last(path, "value"), op, id.clone());
+            let by_type = Filter::compare(with_last(path, "type"), op, ty.name());
+            if op == CompareOp::Eq { by_id.and(by_type) } else { by_id.or(by_type) }
+        };
+        if parent.is_some() || !attribute.multi_valued {
+            return Ok(both(path, op));
+        }
+        // Of one and the same element, so in brackets.
+        let whole = AttrPath { sub_attr: None, ..path.clone() };
+        let element = AttrPath { schema: None, name: name("value"), sub_attr: None };
+        let some = |op| Filter::value_path(whole.clone(), both(&element, op)).map_err(Error::from);
+        match (op, self.policy.filter.ne) {
+            (CompareOp::Eq, _) => some(op),
+            (_, NotEqual::Universal) => Ok(some(CompareOp::Eq)?.not()),
+            // Ruling F15: where there is no element there is one without `$ref`.
+            _ => Ok(some(op)?.or(Filter::present(whole.clone()).not())),
+        }
+    }
+
+    /// The type and the id of the resource that a reference names, if it is one of this service
     /// provider: absolute, from the root of its host, or relative to an endpoint; a version
     /// segment does not count (ruling F23).
-    fn named_by<'r>(&self, reference: &'r str) -> Option<(&'r str, String)> {
+    fn named_by(&self, reference: &str) -> Option<(&ResourceType, String)> {
         let (own_root, own_path) = split_root(self.base.as_str());
         let (root, path) = split_root(reference);
         if root.is_some_and(|root| !own_root.is_some_and(|own| own.eq_ignore_ascii_case(root))) {
@@ -99,9 +206,10 @@ impl Rewrite<'_> {
         if !is_relative && !before.eq(own_path.rsplit('/').filter(|segment| counts(segment))) {
             return None;
         }
-        let known = self.catalog.iter().any(|ty| ty.endpoint().trim_start_matches('/') == endpoint);
+        let is_its = |ty: &&ResourceType| ty.endpoint().trim_start_matches('/') == endpoint;
+        let ty = self.catalog.iter().find(is_its)?;
         let id = percent_decode_str(id).decode_utf8().ok()?;
-        known.then(|| (endpoint, id.into_owned()))
+        Some((ty, id.into_owned()))
     }
 }
 
@@ -149,12 +257,15 @@ fn is_meta_location(parent: Option<&AttrPath>, path: &AttrPath) -> bool {
     }
 }
 
-/// The path with `value` in the place of `$ref`.
-fn value_of(path: &AttrPath) -> AttrPath {
-    #[expect(clippy::expect_used, reason = "it is a name by the grammar")]
-    let value = AttrName::new("value").expect("`value` is a name");
+/// The path with another last name.
+fn with_last(path: &AttrPath, last: &'static str) -> AttrPath {
     match path.sub_attr {
-        Some(_) => AttrPath { sub_attr: Some(value), ..path.clone() },
-        None => AttrPath { name: value, ..path.clone() },
+        Some(_) => AttrPath { sub_attr: Some(name(last)), ..path.clone() },
+        None => AttrPath { name: name(last), ..path.clone() },
     }
+}
+
+fn name(known: &'static str) -> AttrName {
+    #[expect(clippy::expect_used, reason = "`value` and `type` are names by the grammar")]
+    AttrName::new(known).expect("it is a name")
 }

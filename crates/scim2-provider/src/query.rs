@@ -17,7 +17,7 @@ use scim2_core::{Error, Policy, Resource, ResourceType, ScimType};
 use crate::auth::Authenticator;
 use crate::config::{Paging, UnsupportedSort};
 use crate::cursor::Binding;
-use crate::locate::without_locations;
+use crate::locate::Locations;
 use crate::provider::{Exchange, ServiceProvider};
 use crate::respond::{Answer, Failure};
 use crate::shape::shape;
@@ -178,10 +178,20 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     ) -> Result<BoundFilter, Error> {
         // Binding what was written first, so that errors are about that.
         let bound = ty.bind(filter, policy)?;
-        match without_locations(filter, &cx.base, &self.catalog)? {
+        match self.locations(cx, ty, policy).out_of_filter(filter)? {
             Some(filter) => ty.bind(&filter, policy),
             None => Ok(bound),
         }
+    }
+
+    /// What the locations in a request mean.
+    pub(crate) fn locations<'l>(
+        &'l self,
+        cx: &'l Exchange<'_>,
+        ty: &'l ResourceType,
+        policy: &'l Policy,
+    ) -> Locations<'l> {
+        Locations { base: &cx.base, catalog: &self.catalog, ty, policy }
     }
 
     /// Refuses a filter in a URL that looks at what should not be in one (ruling H19).

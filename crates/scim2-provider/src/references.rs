@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::auth::Authenticator;
 use crate::config::{Cycles, References};
 use crate::provider::{Exchange, ServiceProvider};
+use crate::represent::named_types;
 use crate::respond::Failure;
 use crate::store::{Load, Store, has_members};
 
@@ -104,8 +105,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         cx: &Exchange<'_>,
         reference: &Reference<'_>,
     ) -> Result<bool, Failure> {
-        let to = reference.attribute.sub_attribute("$ref");
-        let allowed = to.map(|to| to.reference_types.as_slice()).unwrap_or_default();
+        let allowed = named_types(reference.attribute);
         let types = self
             .catalog
             .iter()

@@ -194,8 +194,8 @@ fn target<'a>(
     attribute: &Attribute,
     element: &Map<String, Value>,
 ) -> Option<&'a ResourceType> {
-    let types = &attribute.sub_attribute("$ref")?.reference_types;
-    if let [only] = types.as_slice() {
+    let types = named_types(attribute);
+    if let [only] = types {
         return catalog.by_name(only);
     }
     let named = element.get("type").and_then(Value::as_str)?;
@@ -203,4 +203,9 @@ fn target<'a>(
         ty.name().eq_ignore_ascii_case(named)
             && (types.is_empty() || types.iter().any(|allowed| allowed == ty.name()))
     })
+}
+
+/// The types of what a reference may name, as the schema says; any, if it says none.
+pub(crate) fn named_types(attribute: &Attribute) -> &[String] {
+    attribute.sub_attribute("$ref").map(|to| to.reference_types.as_slice()).unwrap_or_default()
 }

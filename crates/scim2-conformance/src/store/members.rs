@@ -187,10 +187,22 @@ async fn groups(kit: &Kit) -> Result<(), Fault> {
 async fn filter(kit: &Kit) -> Result<(), Fault> {
     let [a, b, _] = three(kit).await?;
     let group = kit.insert_group("g", &[&a]).await?;
-    kit.insert_group("h", &[&b]).await?;
+    let other = kit.insert_group("h", &[&b]).await?;
     let filter = format!("members.value eq \"{}\"", a.as_str());
     let found = kit.matching(&kit.group, &filter).await?;
     equal("the groups that a filter finds", &found, &sorted_ids(&[&group]))?;
+    // What a `$ref` says: the id and the type of one and the same member.
+    let by_ref: [(_, _, _, &[&ResourceId]); 4] = [
+        ("eq", "and", "User", &[&group]),
+        ("eq", "and", "Group", &[]),
+        ("ne", "or", "User", &[&other]),
+        ("ne", "or", "Group", &[&group, &other]),
+    ];
+    for (op, join, name, expected) in by_ref {
+        let filter = format!(r#"members[value {op} "{}" {join} type {op} "{name}"]"#, a.as_str());
+        let found = kit.matching(&kit.group, &filter).await?;
+        equal("the groups with a member of id and type", &found, &sorted_ids(expected))?;
+    }
     let filter = format!("groups.value eq \"{}\"", group.as_str());
     let found = kit.matching(&kit.user, &filter).await?;
     equal("the users that a filter finds", &found, &sorted_ids(&[&a]))

@@ -267,6 +267,97 @@ fn f06_f23_references_are_compared_as_locations() {
 }
 
 #[test]
+fn f23_a_reference_names_its_endpoint_too() {
+    let server = server();
+    let a = server.user("a");
+    let (inner, empty) = (server.group("inner", &[]), server.group("empty", &[]));
+    let one = server.group("one", &[&a, &inner]);
+    let two = server.group("two", &[&inner]);
+    let check = |filter: String, expected: &[&str]| {
+        let mut expected = expected.to_vec();
+        expected.sort_unstable();
+        let found = server.filter("/Groups", &filter).is(200);
+        let mut found = found.ids();
+        found.sort_unstable();
+        assert_eq!(found, expected, "{filter}");
+    };
+    check(format!(r#"members.$ref eq "{BASE}/Users/{a}""#), &[&one]);
+    check(format!(r#"members.$ref eq "{BASE}/Groups/{a}""#), &[]);
+    check(format!(r#"members[$ref eq "{BASE}/Groups/{a}"]"#), &[]);
+    check(format!(r#"members.$ref eq "{BASE}/Groups/{inner}""#), &[&one, &two]);
+    check(format!(r#"members.$ref eq "{BASE}/Users/{inner}""#), &[]);
+    // `ne` asks for an element that differs, and a group without members has none that is equal.
+    check(format!(r#"members.$ref ne "{BASE}/Groups/{inner}""#), &[&one, &inner, &empty]);
+    check(format!(r#"members.$ref ne "{BASE}/Users/{inner}""#), &[&one, &two, &inner, &empty]);
+    check(format!(r#"members[$ref ne "{BASE}/Groups/{inner}"]"#), &[&one]);
+    check(format!(r#"members[$ref ne "{BASE}/Users/{inner}"]"#), &[&one, &two]);
+    let mut setup = Setup::default();
+    setup.policy.filter.ne = scim2_core::policy::NotEqual::Universal;
+    let server = setup.server();
+    let a = server.user("a");
+    let (one, two) = (server.group("one", &[&a]), server.group("two", &[&a, "other"]));
+    for (endpoint, expected) in [("Users", vec![]), ("Groups", vec![one.as_str(), two.as_str()])] {
+        let filter = format!(r#"members.$ref ne "{BASE}/{endpoint}/{a}""#);
+        assert_eq!(server.filter("/Groups", &filter).is(200).ids(), expected);
+    }
+}
+
+#[test]
+fn f23_a_manager_is_a_user() {
+    let server = server();
+    let boss = server.user("boss");
+    let body = json!({"schemas": [USER, ENTERPRISE], "userName": "a",
+        ENTERPRISE: {"manager": {"value": boss}}});
+    let a = server.post("/Users", body).is(201).id().to_owned();
+    let ids = |filter: String| {
+        let found = server.filter("/Users", &filter).is(200);
+        found.ids().into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(format!(r#"{ENTERPRISE}:manager.$ref eq "{BASE}/Users/{boss}""#)), [&*a]);
+    assert!(ids(format!(r#"{ENTERPRISE}:manager.$ref eq "{BASE}/Groups/{boss}""#)).is_empty());
+    assert_eq!(ids(format!(r#"{ENTERPRISE}:manager[$ref eq "../Users/{boss}"]"#)), [&*a]);
+}
+
+#[test]
+fn p21_f23_a_member_named_by_its_ref_is_removed() {
+    let server = server();
+    let (a, b) = (server.user("a"), server.user("b"));
+    let group = server.group("g", &[&a, &b]);
+    let path = format!("/Groups/{group}");
+    let remove = |reference: String| {
+        let filter = format!(r#"members[$ref eq "{reference}"]"#);
+        let before = server.get(&path).version();
+        server.patch(&path, json!([{"op": "remove", "path": filter}])).is(200).version() != before
+    };
+    assert!(!remove(format!("{BASE}/Groups/{a}")), "it is a user");
+    assert!(!remove(format!("https://elsewhere.example/scim/v2/Users/{a}")));
+    assert_eq!(server.members(&group), [a.clone(), b.clone()]);
+    assert!(remove(format!("{BASE}/Users/{a}")));
+    assert_eq!(server.members(&group), std::slice::from_ref(&b));
+    assert!(remove(format!("../Users/{b}")));
+    assert!(server.members(&group).is_empty());
+    let ordered = json!([{"op": "remove", "path": r#"members[$ref sw "https"]"#}]);
+    server.patch(&path, ordered).fails(400, "invalidFilter").naming("$ref");
+}
+
+#[test]
+fn p09_f23_a_member_named_by_its_ref_is_replaced_or_is_no_target() {
+    let server = server();
+    let (a, b) = (server.user("a"), server.user("b"));
+    let group = server.group("g", &[&a]);
+    let path = format!("/Groups/{group}");
+    let replace = |reference: String, id: &str| {
+        let filter = format!(r#"members[$ref eq "{reference}"]"#);
+        let value = json!({"value": id});
+        server.patch(&path, json!([{"op": "replace", "path": filter, "value": value}]))
+    };
+    replace(format!("{BASE}/Groups/{a}"), &a).fails(400, "noTarget");
+    replace(format!("{BASE}/Users/{b}"), &b).fails(400, "noTarget");
+    replace(format!("{BASE}/Users/{a}"), &a).is(200);
+    assert_eq!(server.members(&group), [a]);
+}
+
+#[test]
 fn a_member_without_value_is_refused() {
     let server = server();
     let body = |member: Value| json!({"schemas": [GROUP], "displayName": "g", "members": [member]});
