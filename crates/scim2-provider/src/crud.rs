@@ -196,7 +196,9 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         if answer == PatchAnswer::NoContent || !shows_all {
             let none = Projection::all();
             let seen = self.represent(&cx.base, &view, stored, &none, None);
-            return Ok(Answer::empty(StatusCode::NO_CONTENT).etag(seen.version.as_deref()));
+            return Ok(Answer::empty(StatusCode::NO_CONTENT)
+                .location(seen.location.as_deref())
+                .etag(seen.version.as_deref()));
         }
         Ok(self.show(cx, &view, stored, &projection, Some(&written), StatusCode::OK))
     }

@@ -358,6 +358,26 @@ fn p09_f23_a_member_named_by_its_ref_is_replaced_or_is_no_target() {
 }
 
 #[test]
+fn w28_a_patch_without_content_says_where_the_resource_is() {
+    #[derive(Debug)]
+    struct Terse;
+    impl scim2_core::rules::EndpointRules for Terse {
+        fn patch_answer(&self, _: &scim2_core::ResourceType) -> scim2_core::rules::PatchAnswer {
+            scim2_core::rules::PatchAnswer::NoContent
+        }
+    }
+    let location = |server: Server, members: usize| {
+        let ids: Vec<String> = (0..members).map(|i| server.user(&format!("u{i}"))).collect();
+        let path = format!("/Groups/{}", server.group("g", &[]));
+        let value: Vec<_> = ids.iter().map(|id| json!({"value": id})).collect();
+        let reply = server.patch(&path, json!([{"op": "add", "path": "members", "value": value}]));
+        assert_eq!(reply.is(204).header("location"), Some(&*format!("{BASE}{path}")));
+    };
+    location(Setup::rules(Terse).server(), 1);
+    location(Setup::config(|config| config.max_members = 2).server(), 3);
+}
+
+#[test]
 fn a_member_without_value_is_refused() {
     let server = server();
     let body = |member: Value| json!({"schemas": [GROUP], "displayName": "g", "members": [member]});
