@@ -437,8 +437,7 @@ impl Store for PostgresStore {
                     let tenant = names.make_tenant(&client, scope.tenant.as_str()).await?;
                     let rtype = names.make_name(&client, ty.name()).await?;
                     let transaction = client.transaction().await?;
-                    let touched =
-                        write::delete(&transaction, names, scope, ty, kept, referrers, now).await?;
+                    let touched = write::delete(&transaction, tenant, kept, referrers, now).await?;
                     let Some(touched) = touched else { return Ok(false) };
                     if let Some(record) = record {
                         let at = now.max(before.last_modified.timestamp_millis());

@@ -503,7 +503,7 @@ pub(crate) async fn referrers<C: GenericClient>(
                ORDER BY f.pk, f.path";
     for row in reader.query(sql, &[&reader.tenant, &kept.id, &kept.pk]).await? {
         let (pk, id): (i64, String) = (row.try_get(0).db()?, row.try_get(1).db()?);
-        let path = row.try_get::<_, &str>(3).db()?.replace(' ', ":").into_boxed_str();
+        let path = attribute(row.try_get(3).db()?);
         match found.get_mut(groups..).and_then(<[_]>::last_mut) {
             Some((last, affected)) if *last == pk => affected.attributes.push(path),
             _ => {
@@ -516,54 +516,87 @@ pub(crate) async fn referrers<C: GenericClient>(
 }
 
 /// Deletes a resource that is in this version and what refers to it (ruling W32), if that is what
-/// it was; the new versions and times of what referred to it, none if it was not. Where no
-/// referrers are given, references to it stay.
+/// was expected; the new versions and times of what referred to it. None if it was not: then the
+/// transaction must not be committed. Where no referrers are given, references to it stay.
 pub(crate) async fn delete(
     transaction: &Transaction<'_>,
-    names: &Names,
-    scope: &Scope,
-    ty: &ResourceType,
+    tenant: i64,
     before: &Kept,
     expected: Option<&[(i64, Affected)]>,
     now: i64,
 ) -> Result<Option<HashMap<i64, (i64, i64)>>, Failure> {
-    let reader = Reader::new(transaction, names, scope, ty).await?.ok_or(StoreError::NotFound)?;
-    let kept = lock(&reader, &before.id).await?.ok_or(StoreError::NotFound)?;
-    if kept.version != before.version {
+    let (id, deleted) = (&before.id, before.pk);
+    let mut pks: Vec<i64> = expected.unwrap_or_default().iter().map(|(pk, _)| *pk).collect();
+    pks.push(deleted);
+    // In one order, so that two who delete do not wait for each other.
+    let sql = "SELECT pk, version FROM scim_resource WHERE pk = ANY($1) ORDER BY pk FOR UPDATE";
+    let rows = query(transaction, sql, &[&pks]).await?;
+    let locked: HashMap<i64, i64> = rows
+        .iter()
+        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+        .collect::<Result<_, Failure>>()?;
+    if locked.get(&deleted) != Some(&before.version) {
         return Ok(None);
     }
     if let Some(expected) = expected
-        && referrers(&reader, &kept).await? != expected
+        && !forget(transaction, tenant, before, expected).await?
     {
         return Ok(None);
     }
-    // In one order, so that two who delete do not wait for each other.
-    let mut pks: Vec<i64> = expected.unwrap_or_default().iter().map(|(pk, _)| *pk).collect();
-    pks.sort_unstable();
-    pks.dedup();
-    let sql = "SELECT pk FROM scim_resource WHERE pk = ANY($1) ORDER BY pk FOR UPDATE";
-    query(transaction, sql, &[&pks]).await?;
     // Its own keys, members and references go with it.
-    execute(transaction, "DELETE FROM scim_resource WHERE pk = $1", &[&kept.pk]).await?;
-    let Some(expected) = expected else { return Ok(Some(HashMap::new())) };
-    let sql = "DELETE FROM scim_member WHERE tenant = $1 AND member = $2";
-    execute(transaction, sql, &[&reader.tenant, &kept.id]).await?;
-    for (pk, affected) in expected.iter().filter(|(_, affected)| !affected.loses_member()) {
+    execute(transaction, "DELETE FROM scim_resource WHERE pk = $1", &[&deleted]).await?;
+    for (pk, affected) in expected.unwrap_or_default() {
+        if affected.loses_member() {
+            continue;
+        }
         let sql = "SELECT doc, search::text FROM scim_resource WHERE pk = $1";
         let Some(row) = query(transaction, sql, &[pk]).await?.into_iter().next() else { continue };
         let parse = StoreError::internal;
         let mut document: Resource = serde_json::from_str(row.try_get(0)?).map_err(parse)?;
         let mut search = serde_json::from_str(row.try_get(1)?).map_err(parse)?;
         for path in &affected.attributes {
-            clear_reference(&mut document, &mut search, path, &unescape(&kept.id));
+            clear_reference(&mut document, &mut search, path, &unescape(id));
         }
         let sql = "UPDATE scim_resource SET doc = $2, search = $3::text::jsonb WHERE pk = $1";
         execute(transaction, sql, &[pk, &text(&document)?, &text(&search)?]).await?;
     }
-    let sql = "DELETE FROM scim_ref WHERE tenant = $1 AND target = $2 AND NOT required";
-    execute(transaction, sql, &[&reader.tenant, &kept.id]).await?;
+    pks.retain(|pk| *pk != deleted);
     let touched = touch(transaction, &pks, now).await?;
     Ok(Some(touched.into_iter().map(|(pk, version, at)| (pk, (version, at))).collect()))
+}
+
+/// Removes all memberships and references to a resource, and says whether they were those that
+/// were expected. Nobody who is expected changes meanwhile. Who else comes to refer to it is seen
+/// here if his change is committed; if it is not, it comes after the deletion, and leads nowhere.
+async fn forget(
+    transaction: &Transaction<'_>,
+    tenant: i64,
+    before: &Kept,
+    expected: &[(i64, Affected)],
+) -> Result<bool, Failure> {
+    let values: [&(dyn ToSql + Sync); 3] = [&tenant, &before.id, &before.pk];
+    let mut gone: BTreeSet<(i64, Box<str>)> = BTreeSet::new();
+    let sql = "DELETE FROM scim_member WHERE tenant = $1 AND member = $2 AND group_pk <> $3
+               RETURNING group_pk";
+    for row in query(transaction, sql, &values).await? {
+        gone.insert((row.try_get(0)?, "members".into()));
+    }
+    let sql = "DELETE FROM scim_ref f USING scim_name p
+               WHERE p.name_id = f.path AND f.tenant = $1 AND f.target = $2 AND NOT f.required
+               AND f.pk <> $3 RETURNING f.pk, p.name";
+    for row in query(transaction, sql, &values).await? {
+        gone.insert((row.try_get(0)?, attribute(row.try_get(1)?)));
+    }
+    let known = expected.iter().flat_map(|(pk, affected)| {
+        affected.attributes.iter().map(|attribute| (*pk, attribute.clone()))
+    });
+    let known = known.collect();
+    Ok(gone == known)
+}
+
+/// The path of a reference, as clients write it.
+fn attribute(path: &str) -> Box<str> {
+    path.replace(' ', ":").into()
 }
 
 /// The row of a resource, which nobody else changes until the transaction ends.

@@ -62,3 +62,35 @@ pub(crate) async fn execute(url: &str, sql: &str) {
     drop(client);
     connection.await.unwrap().unwrap();
 }
+
+/// A session of one's own, in the way of the store's.
+pub(crate) struct Session {
+    client: tokio_postgres::Client,
+}
+
+impl Session {
+    pub(crate) async fn new(url: &str) -> Self {
+        let (client, connection) =
+            tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        Self { client }
+    }
+
+    pub(crate) async fn run(&self, sql: &str) {
+        self.client.batch_execute(sql).await.unwrap();
+    }
+
+    /// Waits until somebody waits for what this session holds.
+    pub(crate) async fn someone_waits(&self) {
+        while self.waiting().await == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// How many wait for what this session holds.
+    pub(crate) async fn waiting(&self) -> i64 {
+        let sql = "SELECT count(*) FROM pg_stat_activity
+                   WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))";
+        self.client.query_one(sql, &[]).await.unwrap().get(0)
+    }
+}

@@ -29,6 +29,8 @@ mod pages;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]
+mod races;
+#[cfg(test)]
 mod restarts;
 #[cfg(test)]
 mod rows;
