@@ -16,6 +16,7 @@ use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use self::value::ValueSeed;
+pub(crate) use self::value::id_of_uri;
 use crate::catalog::{Extension, ResourceType, USER_SCHEMA, common_attribute};
 use crate::error::{Error, ScimType};
 use crate::json::{self, Budget, Strict};

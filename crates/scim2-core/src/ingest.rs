@@ -19,7 +19,8 @@ impl ResourceType {
     /// policy has a tolerance for them; binary values get the standard alphabet. What only the
     /// service provider writes is kept if it is well-formed and ignored if it is not. The `$ref`
     /// of a reference to a SCIM resource is checked against `value`, or stands in for it, and is
-    /// left out then.
+    /// left out then. An id with three dots in it, as the examples of RFC 7644 §3.5.2 shorten
+    /// ids, contradicts no other.
     ///
     /// ```
     /// use scim2_core::{Policy, ResourceType};

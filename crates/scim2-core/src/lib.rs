@@ -77,6 +77,7 @@ pub mod list;
 pub mod macros;
 pub mod patch;
 pub mod patch_op;
+mod percent;
 pub mod policy;
 #[cfg(feature = "precis")]
 pub mod precis;

@@ -17,9 +17,10 @@ use serde_json::{Map, Value, json};
 use self::elements::Index;
 use self::select::Selected;
 use self::target::{
-    Lost, Place, Target, is_assigned, key_in, locate, named_values, parse_path, spelling,
+    Lost, Place, Sub, Target, is_assigned, key_in, locate, named_values, parse_path, spelling,
 };
 use self::write::{Slot, Write};
+use crate::accept::{accept, id_of_uri};
 use crate::catalog::{Extension, ResourceType, common_attribute};
 use crate::change::ChangeSet;
 use crate::error::{Error, ScimType};
@@ -157,6 +158,43 @@ impl Engine<'_> {
         self.spend((text / BYTES_A_VISIT).saturating_mul(looks))
     }
 
+    /// What is written to the `value` or the `$ref` of a reference, as if it stood in an object:
+    /// an empty id is none (ruling W35), and a `$ref` is not kept but says which `value` there is
+    /// (ruling W19). None if nothing is left to be written.
+    ///
+    /// # Errors
+    /// `invalidValue` when the value is of the wrong type.
+    fn part_of_reference<'t>(
+        &self,
+        mut target: Target<'t>,
+        kind: Write,
+        value: Value,
+    ) -> Result<Option<(Target<'t>, Value)>, Error> {
+        let parts = target.attribute.and_then(Attribute::reference_parts);
+        let (Some((id, uri)), Some(sub)) = (parts, &target.sub) else {
+            return Ok(Some((target, value)));
+        };
+        let is_ref = sub.key == uri.name.as_str() && !self.resource_type.is_open();
+        let Some(part) = sub.attribute.filter(|_| is_ref || sub.key == id.name.as_str()) else {
+            return Ok(Some((target, value)));
+        };
+        let name = target.name().into_owned();
+        let written = accept(part, value.clone(), self.accept(&name))?;
+        let Some(written) = written.as_ref().and_then(Value::as_str) else {
+            return Ok(Some((target, value)));
+        };
+        let named = if is_ref { id_of_uri(written) } else { Cow::Borrowed(written) };
+        if named.is_empty() {
+            // As in an object, that is nothing to add and no `value` to have.
+            return Ok((kind == Write::Replace).then_some((target, Value::Null)));
+        }
+        let named = Value::from(named.into_owned());
+        if is_ref {
+            target.sub = Some(Sub { key: id.name.as_str().into(), attribute: Some(id) });
+        }
+        Ok(Some((target, named)))
+    }
+
     /// Counts the elements that are looked at.
     fn spend(&self, elements: usize) -> Result<(), Error> {
         let visits = self.visits.get().saturating_add(elements);
@@ -255,7 +293,7 @@ impl<'a> Patch<'a> {
         }
         let path = parse_path(path, policy)?;
         match locate(self.engine.resource_type, policy, self.resource, &path) {
-            Ok(Place::Attribute(target)) => self.apply_to(&target, action, Origin::Path),
+            Ok(Place::Attribute(target)) => self.apply_to(target, action, Origin::Path),
             Ok(Place::Extension(extension)) => self.apply_to_extension(extension, action),
             Err(lost) => Err(lost.in_path(policy)),
         }
@@ -313,10 +351,10 @@ impl<'a> Patch<'a> {
             {
                 // In an open resource type, an object under an unknown URN is an extension.
                 let target = self.open_target(within, key);
-                self.apply_to(&target, Action::Write(kind, value), Origin::Key)
+                self.apply_to(target, Action::Write(kind, value), Origin::Key)
             }
             Ok(Place::Attribute(target)) => {
-                self.apply_to(&target, Action::Write(kind, value), Origin::Key)
+                self.apply_to(target, Action::Write(kind, value), Origin::Key)
             }
             Ok(Place::Extension(extension)) => {
                 self.apply_to_extension(extension, Action::Write(kind, value))
@@ -339,7 +377,7 @@ impl<'a> Patch<'a> {
             UnknownAttributes::Ignore => Ok(()),
             UnknownAttributes::Keep if why.is_some() && !key.contains(['.', ':', '[']) => {
                 let target = self.open_target(within, key);
-                self.apply_to(&target, Action::Write(kind, value), Origin::Key)
+                self.apply_to(target, Action::Write(kind, value), Origin::Key)
             }
             _ => {
                 Err(Error::invalid_value(why.unwrap_or_else(|| {
@@ -396,7 +434,7 @@ impl<'a> Patch<'a> {
                         selection: None,
                         sub: None,
                     };
-                    self.apply_to(&target, Action::Remove(None), Origin::Path)?;
+                    self.apply_to(target, Action::Remove(None), Origin::Path)?;
                 }
                 Ok(())
             }
@@ -411,7 +449,7 @@ impl<'a> Patch<'a> {
 
     fn apply_to(
         &mut self,
-        target: &Target<'_>,
+        target: Target<'_>,
         action: Action,
         origin: Origin,
     ) -> Result<(), Error> {
@@ -422,7 +460,7 @@ impl<'a> Patch<'a> {
         match common.map(|attribute| attribute.name.as_str()) {
             // What a client sends along with the rest (RFC 7643 §3.1; ruling P30).
             Some("meta" | "schemas") if origin == Origin::Key => return Ok(()),
-            Some("schemas") => return self.apply_to_schemas(target, action),
+            Some("schemas") => return self.apply_to_schemas(&target, action),
             _ => {}
         }
         if target.attribute.is_none() {
@@ -430,16 +468,27 @@ impl<'a> Patch<'a> {
             self.engine.spend(self.resource.as_map().len())?;
         }
         if target.mutability() == Mutability::ReadOnly {
-            return self.apply_to_read_only(target, action, origin);
+            return self.apply_to_read_only(&target, action, origin);
         }
-        if self.put_off(target, &action)? {
+        let is_ref = |target: &Target<'_>| target.sub.as_ref().is_some_and(|s| s.key == "$ref");
+        let by_ref = is_ref(&target);
+        let (target, action) = match (&target.sub, action) {
+            (Some(_), Action::Write(kind, value)) => {
+                match self.engine.part_of_reference(target, kind, value)? {
+                    Some((target, value)) => (target, Action::Write(kind, value)),
+                    None => return Ok(()),
+                }
+            }
+            (_, action) => (target, action),
+        };
+        if self.put_off(&target, &action)? {
             return Ok(());
         }
         self.settle()?;
         let only_adds = target.sub.is_none()
             && target.selection.is_none()
             && matches!(action, Action::Write(Write::Add, _));
-        if self.index.as_ref().is_some_and(|(spot, _)| only_adds != spot.is(target)) {
+        if self.index.as_ref().is_some_and(|(spot, _)| only_adds != spot.is(&target)) {
             self.index = None;
         }
         let mut index = match self.index.take() {
@@ -447,9 +496,18 @@ impl<'a> Patch<'a> {
             _ => Index::default(),
         };
         self.save(target.top_key());
-        self.apply_in_place(target, action, &mut index)?;
+        self.apply_in_place(&target, action, &mut index).map_err(|error| {
+            if !by_ref || is_ref(&target) || error.scim_type() != Some(&ScimType::Mutability) {
+                return error;
+            }
+            Error::invalid_value(format_args!(
+                "`{}.$ref` names another resource than `{}`, which is immutable",
+                target.attribute_name(),
+                target.name()
+            ))
+        })?;
         if only_adds {
-            self.index = Some((Spot::of(target), index));
+            self.index = Some((Spot::of(&target), index));
         }
         Ok(())
     }
@@ -581,7 +639,7 @@ impl<'a> Patch<'a> {
         let accepted = match attribute {
             Some(attribute) if is_assigned(&value) => {
                 // A malformed value is in any case another one.
-                crate::accept::accept(attribute, value, engine.accept(&name))
+                accept(attribute, value, engine.accept(&name))
                     .ok()
                     .flatten()
                     .ok_or_else(refused)

@@ -8,6 +8,7 @@ use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::canonical::Canonical;
+use crate::eval::refers_to_resources;
 use crate::resource::Resource;
 
 /// The URN of Schema resources.
@@ -295,6 +296,13 @@ impl Attribute {
         self.is_complex()
             && self.sub_attribute("value").is_some()
             && self.sub_attribute("$ref").is_some()
+    }
+
+    /// The `value` and the `$ref` of a reference to resources of the service provider, between
+    /// which the service provider keeps the connection (ruling W19).
+    pub(crate) fn reference_parts(&self) -> Option<(&Self, &Self)> {
+        let parts = (self.sub_attribute("value")?, self.sub_attribute("$ref")?);
+        (self.is_complex() && refers_to_resources(parts.1)).then_some(parts)
     }
 
     /// The sub-attribute that stands for the whole in comparisons: `value`, where there is one

@@ -1,13 +1,12 @@
 //! Queries (RFC 7644 §3.4.2), written in a URL or as the body of `.search`.
 
-use std::borrow::Cow;
-
 use serde::de::{self, Deserializer};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::error::Error;
+use crate::percent::decode_form;
 use crate::policy::Policy;
 use crate::sort::SortOrder;
 
@@ -86,11 +85,11 @@ impl SearchRequest {
         let mut request = Self::default();
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            let Some(written) = decode(name) else { continue };
+            let Some(written) = decode_form(name) else { continue };
             let known = MEMBERS.iter().find(|known| known.eq_ignore_ascii_case(&written));
             let Some(&name) = known else { continue };
             let value = || {
-                decode(value).ok_or_else(|| {
+                decode_form(value).ok_or_else(|| {
                     Error::invalid_value(format_args!("query parameter `{name}` is not UTF-8"))
                 })
             };
@@ -354,35 +353,6 @@ fn list(name: &str, value: &Value, policy: &Policy, names: &mut Vec<String>) -> 
         }
         _ => Err(Error::invalid_value(format_args!("`{name}` must be an array of strings"))),
     }
-}
-
-/// Decodes form data: `+` is a space, `%` and two hexadecimal digits are a byte; any other `%`
-/// stands for itself. `None` when the bytes are not UTF-8.
-fn decode(text: &str) -> Option<Cow<'_, str>> {
-    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
-        return Some(Cow::Borrowed(text));
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        rest = tail;
-        bytes.push(match (byte, tail) {
-            (b'+', _) => b' ',
-            (b'%', [high, low, after @ ..]) => match (hex(*high), hex(*low)) {
-                (Some(high), Some(low)) => {
-                    rest = after;
-                    high << 4 | low
-                }
-                _ => b'%',
-            },
-            _ => byte,
-        });
-    }
-    String::from_utf8(bytes).ok().map(Cow::Owned)
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 /// Writes everything but RFC 3986's unreserved characters, commas and colons as bytes in

@@ -13,6 +13,7 @@ use super::{Object, Path, Reader, Step, is_unassigned};
 use crate::catalog::common_attribute;
 use crate::json::{self, Strict};
 use crate::key::comparison_key;
+use crate::percent::decode_segment;
 use crate::policy::{CanonicalValues, Policy};
 use crate::schema::{Attribute, AttributeType, Mutability};
 use crate::value::{
@@ -219,16 +220,8 @@ impl ValueSeed<'_> {
 
     /// Makes `value` and `$ref` of a reference to a SCIM resource agree (ruling W19).
     fn reference(&self, map: &mut Map<String, Value>) {
-        let attribute = self.attribute;
-        let Some(reference) = attribute.sub_attribute("$ref") else { return };
-        let Some(value) = attribute.sub_attribute("value") else { return };
-        let elsewhere = |target: &String| {
-            target.eq_ignore_ascii_case("external") || target.eq_ignore_ascii_case("uri")
-        };
-        let targets = &reference.reference_types;
-        if attribute.mutability == Mutability::ReadOnly
-            || (!targets.is_empty() && targets.iter().all(elsewhere))
-        {
+        let Some((value, reference)) = self.attribute.reference_parts() else { return };
+        if self.attribute.mutability == Mutability::ReadOnly {
             return;
         }
         let (value, reference) = (value.name.as_str(), reference.name.as_str());
@@ -237,15 +230,16 @@ impl ValueSeed<'_> {
             map.remove(value);
         }
         let Some(uri) = map.get(reference).and_then(Value::as_str) else { return };
-        let path = uri.split(['?', '#']).next().unwrap_or(uri).trim_end_matches('/');
-        let id = path.rsplit('/').next().unwrap_or(path);
+        let id = id_of_uri(uri);
         match map.get(value).and_then(Value::as_str) {
-            // The examples of RFC 7644 §3.5.2 shorten ids by three dots, in two ways.
+            // The examples of RFC 7644 §3.5.2 shorten ids by three dots, in two ways. No service
+            // provider gives out such an id.
             Some(value) if value != id && !value.contains("...") && !id.contains("...") => {
                 self.reader.report(self.path, Problem::ReferenceMismatch);
             }
             None if !id.is_empty() => {
-                map.insert(value.to_owned(), id.into());
+                let id = Value::from(id.into_owned());
+                map.insert(value.to_owned(), id);
             }
             _ => {}
         }
@@ -254,6 +248,14 @@ impl ValueSeed<'_> {
             map.remove(reference);
         }
     }
+}
+
+/// The id that a reference to a SCIM resource ends with: a segment of a path, decoded as the
+/// service provider encoded it.
+pub(crate) fn id_of_uri(uri: &str) -> Cow<'_, str> {
+    let path = uri.split(['?', '#']).next().unwrap_or(uri).trim_end_matches('/');
+    let segment = path.rsplit('/').next().unwrap_or(path);
+    decode_segment(segment).unwrap_or(Cow::Borrowed(segment))
 }
 
 impl<'de> Visitor<'de> for ValueSeed<'_> {

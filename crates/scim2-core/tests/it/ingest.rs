@@ -803,6 +803,11 @@ fn w19_ref_and_value_agree_or_one_stands_for_both() {
     ] {
         assert_eq!(read(member).unwrap(), Some(alone.clone()));
     }
+    // As a service provider writes it (RFC 3986 §3.3).
+    let encoded = json!({"$ref": "https://example.com/v2/Users/a%20b%2F%C3%A9+"});
+    assert_eq!(read(encoded).unwrap(), Some(json!({"value": "a b/\u{e9}+"})));
+    let both = json!({"value": "a b", "$ref": "../Users/a%20b"});
+    assert_eq!(read(both).unwrap(), Some(json!({"value": "a b"})));
     let error = read(json!({"value": "1", "$ref": "https://example.com/v2/Users/2"})).unwrap_err();
     assert_eq!(error.scim_type(), Some(&ScimType::InvalidValue));
     assert!(

@@ -1199,6 +1199,56 @@ fn w35_manager_without_value_is_no_manager() {
     user.remove(&format!("{path}.value")).is(&format!("/{ENTERPRISE}"), Value::Null);
 }
 
+#[test]
+fn w35_an_empty_id_is_no_manager_by_path_either() {
+    let user = user(json!({ENTERPRISE: {"manager": {"value": "1", "displayName": "Boss"}}}));
+    let path = format!("{ENTERPRISE}:manager.value");
+    for op in [
+        json!({"op": "replace", "path": path, "value": ""}),
+        json!({"op": "replace", "value": {&*path: ""}}),
+        json!({"op": "replace", "value": {ENTERPRISE: {"manager.value": ""}}}),
+    ] {
+        user.patch(json!([op]))
+            .is(&format!("/{ENTERPRISE}"), Value::Null)
+            .is("/schemas", json!([USER]));
+    }
+    // There is nothing to add.
+    user.add(&path, json!("")).is(&format!("/{ENTERPRISE}/manager/value"), json!("1"));
+    user.refuses("replace", &path, json!(5), "invalidValue");
+}
+
+#[test]
+fn w19_a_written_ref_says_who_the_manager_is() {
+    let user = user(json!({ENTERPRISE: {"manager": {"value": "1", "displayName": "Boss"}}}));
+    let path = format!("{ENTERPRISE}:manager.$ref");
+    let at = format!("/{ENTERPRISE}/manager");
+    for op in ["add", "replace"] {
+        let to = |uri: &str| user.patch(json!([{"op": op, "path": path, "value": uri}]));
+        to("https://example.com/v2/Users/a%20b").is(&at, json!({"value": "a b"}));
+        to("../Users/1").is(&at, json!({"value": "1", "displayName": "Boss"}));
+        to("").is(&at, json!({"value": "1", "displayName": "Boss"}));
+    }
+    user.patch(json!([{"op": "replace", "value": {&*path: "../Users/2"}}]))
+        .is(&at, json!({"value": "2"}));
+    user.refuses("replace", &path, json!(5), "invalidValue");
+    user.remove(&path).is(&at, json!({"value": "1", "displayName": "Boss"}));
+}
+
+#[test]
+fn w19_a_written_ref_of_a_member_names_it_or_is_refused() {
+    let members = json!([{"value": "a", "type": "User"}, {"value": "b"}]);
+    let group = Case::new(
+        ResourceType::group(),
+        json!({"schemas": [GROUP], "displayName": "g", "members": members}),
+    );
+    let path = r#"members[value eq "a"].$ref"#;
+    group.replace(path, json!("../Users/a")).is("/members", members.clone());
+    let operation = json!([{"op": "replace", "path": path, "value": "../Users/b"}]);
+    let error = group.try_patch(operation).unwrap_err();
+    assert_eq!(error.scim_type(), Some(&ScimType::InvalidValue));
+    assert!(error.message().unwrap().contains("`members.$ref` names another"), "{error}");
+}
+
 // Operations together.
 
 #[test]

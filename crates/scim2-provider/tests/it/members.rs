@@ -106,6 +106,17 @@ fn w19_a_ref_alone_names_a_member_and_a_contradiction_is_refused() {
 }
 
 #[test]
+fn w19_what_get_shows_can_be_put() {
+    let server = server();
+    let path = format!("/Groups/{}", server.group("g", &["a b", "c/d", "\u{e9}"]));
+    let shown = server.get(&path).is(200);
+    assert_eq!(shown.body["members"][0]["$ref"], format!("{BASE}/Users/a%20b"));
+    let put = server.put(&path, shown.body.clone()).is(200);
+    assert_eq!(put.version(), shown.version());
+    assert_eq!(server.members(&path["/Groups/".len()..]), ["a b", "c/d", "\u{e9}"]);
+}
+
+#[test]
 fn w35_a_manager_is_named_by_its_value_and_shown_with_its_name() {
     let server = server();
     let body = json!({"schemas": [USER], "userName": "m", "displayName": "Max"});
