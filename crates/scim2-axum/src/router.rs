@@ -168,8 +168,8 @@ impl Mount {
             }
             Err(_) => {
                 tracing::warn!("a request was given up after the longest time it may take");
-                let error = Error::new(StatusCode::GATEWAY_TIMEOUT).detail(format_args!(
-                    "the request was given up after {} s, and may have taken effect",
+                let error = Error::unknown_outcome(format_args!(
+                    "the request was given up after {} s",
                     self.request_timeout.as_secs_f32()
                 ));
                 provider.error_response(&parts, error)

@@ -108,6 +108,14 @@ impl Error {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR).detail("the request could not be completed")
     }
 
+    /// 504: for this reason nobody knows whether the request did what it asks. A client should look
+    /// before it tries again.
+    #[must_use]
+    pub fn unknown_outcome(reason: impl fmt::Display) -> Self {
+        Self::new(StatusCode::GATEWAY_TIMEOUT)
+            .detail(format_args!("{reason}, and may have taken effect"))
+    }
+
     /// 501: the protocol has it, this service provider does not.
     #[must_use]
     pub fn not_implemented(what: impl fmt::Display) -> Self {

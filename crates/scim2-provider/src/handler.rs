@@ -476,6 +476,9 @@ pub enum HandlerError {
         /// What happened, for the log.
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
+    /// The change may have been made: the tables were lost while it was being made for good. 504,
+    /// and the client should look before it tries again.
+    UnknownOutcome(Box<dyn StdError + Send + Sync>),
     /// The cursor's position is not one of this handler's.
     BadPosition,
     /// Something else: 500. The cause goes to the log and never to a client.
@@ -506,6 +509,7 @@ impl HandlerError {
             StoreError::Unavailable { retry_after, source } => {
                 Self::Unavailable { retry_after, source }
             }
+            StoreError::UnknownOutcome(cause) => Self::UnknownOutcome(cause),
             StoreError::Internal(cause) => Self::Internal(cause),
         }
     }
@@ -536,6 +540,7 @@ impl From<HandlerError> for StoreError {
                 Self::Unavailable { retry_after, source }
             }
             HandlerError::BadPosition => Self::BadPosition,
+            HandlerError::UnknownOutcome(cause) => Self::UnknownOutcome(cause),
             HandlerError::Internal(cause) => Self::Internal(cause),
         }
     }

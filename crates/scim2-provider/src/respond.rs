@@ -113,6 +113,14 @@ impl From<StoreError> for Failure {
                 tracing::warn!(error = source.as_deref().map(tracing_error), "store unavailable");
                 Self::unavailable(retry_after)
             }
+            StoreError::UnknownOutcome(cause) => {
+                tracing::error!(
+                    error = tracing_error(&*cause),
+                    "the outcome of a change is unknown"
+                );
+                Error::unknown_outcome("the request was interrupted while its change was stored")
+                    .into()
+            }
             StoreError::Internal(cause) => {
                 tracing::error!(error = tracing_error(&*cause), "store failed");
                 Error::internal().into()

@@ -508,8 +508,8 @@ pub enum StoreError {
     /// The position is not one of this store's.
     #[error("the cursor's position is unknown")]
     BadPosition,
-    /// The store cannot be reached or is too busy. The client may try again. Where the connection
-    /// was lost while a change was being made for good, the change may have been made.
+    /// The store cannot be reached or is too busy, and has changed nothing. The client may try
+    /// again.
     #[error("the store is unavailable")]
     Unavailable {
         /// When to try again, if that is known.
@@ -518,6 +518,10 @@ pub enum StoreError {
         #[source]
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
+    /// The change may have been made: the store was lost while it was being made for good. Whoever
+    /// tries again should look first.
+    #[error("nobody knows whether the change was made")]
+    UnknownOutcome(#[source] Box<dyn StdError + Send + Sync>),
     /// The store failed.
     #[error("the store failed")]
     Internal(#[source] Box<dyn StdError + Send + Sync>),

@@ -255,11 +255,14 @@ impl Store for Broken {
     async fn update(
         &self,
         _: &Scope,
-        _: &ResourceType,
+        ty: &ResourceType,
         _: &ResourceId,
         _: Load,
         _: Change<'_>,
     ) -> Result<Updated, StoreError> {
+        if ty.name() == "Group" {
+            return Err(StoreError::UnknownOutcome("customer data was lost on the way".into()));
+        }
         Err(StoreError::Conflict)
     }
 
@@ -298,6 +301,13 @@ async fn a_store_that_fails_is_answered_for() {
     let busy = server.send("POST", "/Users", &user("a")).await;
     busy.is_error(503);
     assert_eq!(busy.header("retry-after"), Some("2"));
+    // Nobody knows whether it was done, so nothing says to try again (rulings C05 and C06).
+    let group = r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"g"}"#;
+    let unknown = server.send("PUT", "/Groups/1", group).await;
+    let told = unknown.is_error(504);
+    assert!(told["detail"].as_str().unwrap().ends_with("may have taken effect"), "{told}");
+    assert!(!told.to_string().contains("customer"));
+    assert_eq!(unknown.header("retry-after"), None);
     // A lost race without If-Match (ruling H10).
     let lost = server.send("PUT", "/Users/1", &user("a")).await.is_error(409);
     assert_eq!(lost.get("scimType"), None);

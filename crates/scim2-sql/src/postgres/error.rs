@@ -126,13 +126,14 @@ impl From<tokio_postgres::Error> for Failure {
 }
 
 impl Failure {
-    /// What a commit that failed means: without an answer of the database, nobody knows whether
-    /// the change was made.
+    /// What a commit that failed means: unless the database says that it did not commit, nobody
+    /// knows whether the change was made.
     pub(crate) fn of_commit(error: tokio_postgres::Error) -> Self {
-        match Self::from(error) {
-            Self::Lost(error) => Self::Final(unavailable(UnknownOutcome(error))),
-            failure => failure,
-        }
+        let unknown = match error.code() {
+            Some(code) => *code == SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN || is_lost(&error),
+            None => true,
+        };
+        if unknown { Self::Final(StoreError::UnknownOutcome(error.into())) } else { error.into() }
     }
 
     /// For the caller, once it is not to be tried again.
@@ -144,11 +145,6 @@ impl Failure {
         }
     }
 }
-
-/// A change of which nobody knows whether it was made.
-#[derive(Debug, thiserror::Error)]
-#[error("the connection was lost during a commit: the change may have been made")]
-struct UnknownOutcome(#[source] tokio_postgres::Error);
 
 /// A failed statement as the caller of a store sees it.
 pub(crate) fn store_error(error: tokio_postgres::Error) -> StoreError {

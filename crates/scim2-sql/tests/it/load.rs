@@ -154,7 +154,11 @@ fn part(done: &Value) -> Response<Bytes> {
     let status: u16 = done["status"].as_str().unwrap().parse().unwrap();
     let body = done["response"].to_string();
     // An operation has no headers of its own.
-    Response::builder().status(status).header("retry-after", "1").body(body.into()).unwrap()
+    let mut response = Response::builder().status(status);
+    if status == 503 {
+        response = response.header("retry-after", "1");
+    }
+    response.body(body.into()).unwrap()
 }
 
 fn id(body: &Value) -> String {

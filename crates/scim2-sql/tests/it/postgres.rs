@@ -139,6 +139,30 @@ fn who_waits_too_long_is_told_to_come_again() {
     });
 }
 
+#[test]
+fn c05_a_commit_without_an_answer_is_of_unknown_outcome() {
+    database::runtime().block_on(async {
+        let Some(url) = database::database("a commit without an answer").await else { return };
+        let store = PostgresStore::connect(&url).await.unwrap();
+        let (scope, ty) = (tenant("acme"), ResourceType::user());
+        let insert = async |name: &str| {
+            let user = valid(&ty, json!({"userName": name}));
+            store.insert(&scope, &ty, user.into()).await
+        };
+        insert("before").await.unwrap();
+        // Whoever commits a resource is cut off on the way.
+        let cut = "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS
+                   'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END';
+                   CREATE CONSTRAINT TRIGGER cut AFTER INSERT ON scim_resource
+                   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cut()";
+        database::execute(&url, cut).await;
+        let unknown = insert("lost").await.unwrap_err();
+        assert!(matches!(unknown, StoreError::UnknownOutcome(_)), "{unknown:?}");
+        database::execute(&url, "DROP TRIGGER cut ON scim_resource").await;
+        insert("after").await.unwrap();
+    });
+}
+
 /// Two stores on the same tables, as two service providers have them.
 async fn two(test: &str) -> Option<[PostgresStore; 2]> {
     let url = database::database(test).await?;
