@@ -181,8 +181,8 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
                 let change = |before: &Stored| {
                     condition.check(ty, before)?;
                     let (after, changes) = view.patched(&before.resource, &op, &self.policy)?;
+                    check_members(ty, &after)?;
                     if !changes.is_empty() {
-                        check_members(ty, &after)?;
                         self.check_patched(ty, &after)?;
                     }
                     Ok((after, changes))

@@ -1,4 +1,4 @@
-//! What a replacement changes (RFC 7644 §3.5.2.1, ruling P15).
+//! What a PUT or a PATCH changes (RFC 7644 §3.5.2.1, rulings P15 and P37).
 
 use scim2_core::change::ChangeSet;
 use scim2_core::schema::Mutability;
@@ -16,6 +16,19 @@ pub(crate) fn changes(ty: &ResourceType, before: &Resource, after: &Resource) ->
         changes.attributes.retain(|path| **path != *members);
     }
     changes
+}
+
+/// What a PATCH changed in what is kept, of all that it changed.
+pub(crate) fn patch_changes(
+    ty: &ResourceType,
+    before: &Resource,
+    after: &Resource,
+    touched: ChangeSet,
+) -> ChangeSet {
+    // Only here is something computed beside what is kept.
+    let is_partly_computed = (has_members(ty) && touched.touches("members"))
+        || singular_references(ty).any(|(_, reference)| touched.touches(reference.name.as_str()));
+    if is_partly_computed { changes(ty, before, after) } else { touched }
 }
 
 /// A resource without what is computed when it is read.

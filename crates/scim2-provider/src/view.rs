@@ -10,7 +10,7 @@ use scim2_core::{Error, Policy, Resource, ResourceType, Valid};
 use serde_json::{Map, Value};
 
 use crate::auth::Authenticator;
-use crate::effect::changes;
+use crate::effect::{changes, patch_changes};
 use crate::provider::{Exchange, ServiceProvider};
 use crate::store::Store;
 
@@ -147,7 +147,11 @@ impl<'a> View<'a> {
         op: &PatchOp,
         policy: &Policy,
     ) -> Result<(Valid<Resource>, ChangeSet), Error> {
-        let Some(part) = &self.part else { return self.whole.patched(before, op, policy) };
+        let Some(part) = &self.part else {
+            let (after, touched) = self.whole.patched(before, op, policy)?;
+            let changes = patch_changes(self.whole, before, &after, touched);
+            return Ok((after, changes));
+        };
         let mut seen = before.clone();
         let hidden = self.take(&mut seen);
         let (after, _) = part.patched(&seen, op, policy)?;

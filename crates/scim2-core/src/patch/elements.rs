@@ -150,7 +150,7 @@ pub(super) fn find(
 ) -> Result<Found, Error> {
     let mut pair = None;
     let mut look = |place: usize, element: &Value| {
-        if equal_values(attribute, element, new) {
+        if equal_values(attribute, element, new) || same_resource(attribute, element, new) {
             return true;
         }
         if pair.is_none() && same_pair(attribute, element, new) {
@@ -174,12 +174,25 @@ pub(super) fn find(
     })
 }
 
+/// Whether two elements name one resource, whatever they say of its type: an id is unique among
+/// all resources (RFC 7643 §3.1), and a member that is there already keeps what is known of it
+/// (ruling P37).
+fn same_resource(attribute: Option<&Attribute>, a: &Value, b: &Value) -> bool {
+    let Some(attribute) = attribute.filter(|attribute| attribute.is_resource_reference()) else {
+        return false;
+    };
+    match (a.get("value").filter(|a| is_present(a)), b.get("value").filter(|b| is_present(b))) {
+        (Some(a), Some(b)) => equal_values(attribute.value_sub_attribute(), a, b),
+        _ => false,
+    }
+}
+
 /// Whether two elements have the same `type` and `value`, which no two of one attribute should
 /// (RFC 7643 §2.4).
 fn same_pair(attribute: Option<&Attribute>, a: &Value, b: &Value) -> bool {
     let (Some(a), Some(b)) = (a.as_object(), b.as_object()) else { return false };
     if attribute.is_some_and(Attribute::is_resource_reference) {
-        // They are equal by their `value`, or they are different.
+        // They are the same by their `value`, or they are different.
         return false;
     }
     let same = |name: &str| {

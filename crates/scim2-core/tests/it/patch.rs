@@ -663,6 +663,25 @@ fn p14_references_are_equal_by_value_and_type() {
 }
 
 #[test]
+fn p37_a_member_of_another_type_is_there_already() {
+    for others in [0, 100] {
+        let mut members = vec![json!({"value": "1", "type": "User"})];
+        members.extend((0..others).map(|i| json!({"value": format!("m{i}")})));
+        let group = Case::new(
+            ResourceType::group(),
+            json!({"schemas": [GROUP], "displayName": "g", "members": members}),
+        );
+        let value = json!([{"value": "1", "type": "Group"}]);
+        group
+            .patch(json!([
+                {"op": "add", "path": "members", "value": value},
+                {"op": "replace", "path": "displayName", "value": "g"},
+            ]))
+            .is("/members", json!(members));
+    }
+}
+
+#[test]
 fn p14_many_elements_are_compared_like_few() {
     let user = user(json!({"emails": (0..100)
         .map(|i| json!({"value": format!("u{i}@x.org"), "type": "work"}))

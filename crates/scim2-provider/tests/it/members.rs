@@ -106,6 +106,57 @@ fn w19_a_ref_alone_names_a_member_and_a_contradiction_is_refused() {
 }
 
 #[test]
+fn p15_the_same_members_are_no_change_however_they_are_written() {
+    let server = server();
+    let (a, b) = (server.user("a"), server.user("b"));
+    let path = format!("/Groups/{}", server.group("g", &[&a, &b, "nobody"]));
+    let before = server.get(&path).is(200);
+    server.clock.advance(1000);
+    let same = json!([{"value": b}, {"value": "nobody"}, {"value": a, "display": "Anna"}]);
+    let rename = json!({"op": "replace", "path": "displayName", "value": "g"});
+    let other_type = json!([{"value": a, "type": "Group"}, {"value": "nobody", "type": "Group"}]);
+    let add = json!({"op": "add", "path": "members", "value": other_type});
+    for operations in [
+        json!([{"op": "replace", "path": "members", "value": same}]),
+        json!([{"op": "replace", "value": {"members": same}}]),
+        json!([add]),
+        json!([add, rename]),
+    ] {
+        let reply = server.patch(&path, operations).is(200);
+        assert_eq!(reply.version(), before.version());
+        assert_eq!(server.get(&path).body, before.body);
+    }
+    let shown = server.get(&path).body["members"].clone();
+    let rename = json!({"op": "replace", "path": "displayName", "value": "h"});
+    let reply = server.patch(&path, json!([add, rename])).is(200);
+    assert_ne!(reply.version(), before.version());
+    assert_eq!(reply.body["members"], shown);
+}
+
+#[test]
+fn p15_the_same_manager_is_no_change() {
+    let server = server();
+    let boss = server
+        .post(
+            "/Users",
+            json!({"schemas": [USER], "userName": "m",
+        "displayName": "Max"}),
+        )
+        .is(201)
+        .id()
+        .to_owned();
+    let body = json!({"schemas": [USER, ENTERPRISE], "userName": "a",
+        ENTERPRISE: {"manager": {"value": boss}}});
+    let path = format!("/Users/{}", server.post("/Users", body).is(201).id());
+    let before = server.get(&path).version();
+    let manager = format!("{ENTERPRISE}:manager");
+    for op in ["add", "replace"] {
+        let operation = json!({"op": op, "path": manager, "value": {"value": boss}});
+        assert_eq!(server.patch(&path, json!([operation])).is(200).version(), before);
+    }
+}
+
+#[test]
 fn w19_what_get_shows_can_be_put() {
     let server = server();
     let path = format!("/Groups/{}", server.group("g", &["a b", "c/d", "\u{e9}"]));
