@@ -2,6 +2,7 @@
 
 mod error;
 mod integrity;
+mod lease;
 mod migrate;
 mod names;
 mod outbox;

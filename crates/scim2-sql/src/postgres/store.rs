@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Client, Hook, HookError, Manager, ManagerConfig, Pool, QueueMode, RecyclingMethod, Runtime,
+    Hook, HookError, Manager, ManagerConfig, Pool, QueueMode, RecyclingMethod, Runtime,
 };
 use scim2_core::change::MemberDelta;
 use scim2_core::etag::{EntityTags, Version};
@@ -22,7 +22,8 @@ use scim2_provider::{Clock, Scope, SystemClock};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{IsolationLevel, NoTls, Socket};
 
-use super::error::{ConnectError, Failure, Postgres};
+use super::error::{ConnectError, Failure};
+use super::lease::{Canceller, Lease, Lent};
 use super::migrate::{check_versions, migrate};
 use super::names::Names;
 use super::outbox::{self, Entry};
@@ -71,6 +72,7 @@ pub struct PostgresStore {
 
 struct Inner {
     pool: Pool,
+    canceller: Canceller,
     names: Names,
     clock: Arc<dyn Clock>,
     secrets: Secrets,
@@ -115,7 +117,7 @@ impl PostgresStore {
              JOIN scim_name n ON n.name_id = s.path WHERE s.pk = $1 AND n.name = $2";
         let hash = self
             .retried(move |client| async move {
-                let reader = Reader::new(&client, &self.inner.names, scope, ty).await?;
+                let reader = Reader::new(&*client, &self.inner.names, scope, ty).await?;
                 let Some(reader) = reader else { return Ok(None) };
                 let Some(kept) = reader.find(id.as_str()).await? else { return Ok(None) };
                 let rows = reader.query(SQL, &[&kept.pk, &path]).await?;
@@ -146,13 +148,18 @@ impl PostgresStore {
     /// was committed.
     pub(crate) async fn retried<T, F, Fut>(&self, mut work: F) -> Result<T, StoreError>
     where
-        F: FnMut(Client) -> Fut,
+        F: FnMut(Lent) -> Fut,
         Fut: Future<Output = Result<T, Failure>>,
     {
         let (mut races, mut lost) = (0, 0);
         loop {
             let result = match self.inner.pool.get().await {
-                Ok(client) => work(client).await,
+                Ok(client) => {
+                    let (lease, lent) = Lease::new(client, &self.inner.canceller).await;
+                    let result = work(lent).await;
+                    lease.done();
+                    result
+                }
                 Err(error) => Err(error.into()),
             };
             match result {
@@ -169,7 +176,7 @@ impl PostgresStore {
 
     /// A connection.
     #[cfg(test)]
-    pub(crate) async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> deadpool_postgres::Client {
         self.inner.pool.get().await.expect("a database")
     }
 
@@ -234,7 +241,7 @@ impl Store for PostgresStore {
         load: Load,
     ) -> Result<Option<Stored>, StoreError> {
         self.retried(move |client| async move {
-            let reader = Reader::new(&client, &self.inner.names, scope, ty).await?;
+            let reader = Reader::new(&*client, &self.inner.names, scope, ty).await?;
             let Some(reader) = reader else { return Ok(None) };
             let Some(kept) = reader.find(id.as_str()).await? else { return Ok(None) };
             Ok(Some(reader.one(kept, load).await?))
@@ -262,7 +269,7 @@ impl Store for PostgresStore {
         load: Load,
     ) -> Result<Option<StoredText>, StoreError> {
         self.retried(move |client| async move {
-            let reader = Reader::new(&client, &self.inner.names, scope, ty).await?;
+            let reader = Reader::new(&*client, &self.inner.names, scope, ty).await?;
             let Some(reader) = reader else { return Ok(None) };
             let Some(kept) = reader.find(id.as_str()).await? else { return Ok(None) };
             Ok(reader.texts(vec![kept], load).await?.pop())
@@ -328,7 +335,7 @@ impl Store for PostgresStore {
         for attempt in 1..=MAX_RACES {
             let (kept, before) = self
                 .retried(move |client| async move {
-                    let reader = Reader::new(&client, names, scope, ty).await?;
+                    let reader = Reader::new(&*client, names, scope, ty).await?;
                     let reader = reader.ok_or(StoreError::NotFound)?;
                     let kept = reader.find(id.as_str()).await?.ok_or(StoreError::NotFound)?;
                     let stored = reader.one(kept.clone(), load).await?;
@@ -414,7 +421,7 @@ impl Store for PostgresStore {
         for attempt in 1..=MAX_RACES {
             let (kept, before, referrers) = self
                 .retried(move |client| async move {
-                    let reader = Reader::new(&client, names, scope, ty).await?;
+                    let reader = Reader::new(&*client, names, scope, ty).await?;
                     let reader = reader.ok_or(StoreError::NotFound)?;
                     let kept = reader.find(id.as_str()).await?.ok_or(StoreError::NotFound)?;
                     let referrers = match dangling {
@@ -474,13 +481,16 @@ impl Store for PostgresStore {
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
-        let client = self.inner.pool.get().await.db()?;
-        check_versions(&**client).await.map_err(|error| match error {
-            ConnectError::Database(_) => {
-                StoreError::Unavailable { retry_after: None, source: Some(Box::new(error)) }
-            }
-            error => StoreError::internal(error),
+        self.retried(|client| async move {
+            check_versions(&***client).await.map_err(|error| match error {
+                ConnectError::Database(_) => Failure::Final(StoreError::Unavailable {
+                    retry_after: None,
+                    source: Some(Box::new(error)),
+                }),
+                error => Failure::Final(StoreError::internal(error)),
+            })
         })
+        .await
     }
 }
 
@@ -613,6 +623,7 @@ impl PostgresStoreBuilder {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(self.wait);
         }
+        let canceller = Canceller::new(tls.clone(), self.wait);
         let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(config, tls, manager);
         let setup = format!("SET statement_timeout = {}", self.time_limit.as_millis());
@@ -649,6 +660,7 @@ impl PostgresStoreBuilder {
         Ok(PostgresStore {
             inner: Arc::new(Inner {
                 pool,
+                canceller,
                 names: Names::default(),
                 clock: self.clock,
                 secrets: self.secrets,

@@ -5,6 +5,8 @@ mod agree;
 #[cfg(test)]
 mod columns;
 #[cfg(test)]
+mod connections;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod database;
