@@ -38,7 +38,11 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         let projection = self.projection(cx, view.ty())?;
         let mut defaults = self.rules.defaults(ty);
         let unseen = view.take(&mut defaults);
-        let mut resource = parsed(|| view.ty().ingest_with(&body, &defaults, &self.policy))?;
+        let locations = self.locations(cx, view.ty(), &self.policy);
+        let mut resource = parsed(|| {
+            let resource = view.ty().ingest_with(&body, &defaults, &self.policy)?;
+            locations.check_body(&body).map(|()| resource)
+        })?;
         view.put_back(&mut resource, unseen);
         let written = Written::from_resource(ty, &resource);
         self.authenticator.admit(cx.principal, ty, &mut resource)?;
@@ -104,7 +108,11 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
                 _ => Resource::new(),
             };
             view.take(&mut defaults);
-            let mut resource = parsed(|| view.ty().ingest_with(&body, &defaults, &self.policy))?;
+            let locations = self.locations(cx, view.ty(), &self.policy);
+            let mut resource = parsed(|| {
+                let resource = view.ty().ingest_with(&body, &defaults, &self.policy)?;
+                locations.check_body(&body).map(|()| resource)
+            })?;
             if !self.service.change_password.supported && resource.get(PASSWORD).is_some() {
                 if !self.policy.password_ignore {
                     return Err(password_refused());

@@ -9,12 +9,12 @@ use percent_encoding::percent_decode_str;
 use scim2_core::catalog::Resolved;
 use scim2_core::patch_op::{PatchOp, PatchOperation};
 use scim2_core::policy::NotEqual;
-use scim2_core::schema::Attribute;
+use scim2_core::schema::{Attribute, Mutability};
 use scim2_core::syntax::{
     AttrName, AttrPath, CompareOp, CompareValue, Expr, Filter, FilterRef, PatchPath,
 };
 use scim2_core::{Catalog, Error, Policy, ResourceType};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::base::Base;
 use crate::represent::named_types;
@@ -43,7 +43,7 @@ impl Locations<'_> {
     /// The PATCH request without locations in the filters of its paths.
     ///
     /// # Errors
-    /// As [`out_of_filter`](Self::out_of_filter).
+    /// As [`out_of_filter`](Self::out_of_filter), and as [`check_body`](Self::check_body).
     pub(crate) fn out_of_patch(&self, mut op: PatchOp) -> Result<PatchOp, Error> {
         for (i, operation) in op.operations.iter_mut().enumerate() {
             self.out_of_operation(operation).map_err(|error| {
@@ -55,6 +55,11 @@ impl Locations<'_> {
     }
 
     fn out_of_operation(&self, operation: &mut PatchOperation) -> Result<(), Error> {
+        match (operation.path.as_deref(), &operation.value) {
+            (None | Some(""), Some(Value::Object(values))) => self.check_resource(values)?,
+            (Some(path), Some(value)) => self.check_at(path, value)?,
+            _ => {}
+        }
         if let Some(path) = &mut operation.path
             && let Some(other) = self.out_of_path(path)?
         {
@@ -87,6 +92,101 @@ impl Locations<'_> {
         }
         let filter = Some(self.filter(filter.as_ref(), Some(&path.attr))?);
         Ok(Some(PatchPath { filter, ..path }.to_string()))
+    }
+
+    /// Refuses the body of a POST or PUT that names what it refers to by a `$ref` of another
+    /// service: its last segment is no id of ours (RFC 7643 §2.3.7, ruling W19). A `$ref` beside a
+    /// `value` names nothing that `value` does not.
+    ///
+    /// # Errors
+    /// `invalidValue` with the place of the first such `$ref`.
+    pub(crate) fn check_body(&self, body: &[u8]) -> Result<(), Error> {
+        const ESCAPED: &[u8] = br"\u0024";
+        let mentions = body.contains(&b'$')
+            || (body.contains(&b'\\') && body.windows(ESCAPED.len()).any(|six| six == ESCAPED));
+        if !mentions {
+            return Ok(());
+        }
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(values)) => self.check_resource(&values),
+            // What is no resource is refused by who reads it.
+            _ => Ok(()),
+        }
+    }
+
+    fn check_resource(&self, values: &Map<String, Value>) -> Result<(), Error> {
+        values.iter().try_for_each(|(key, value)| self.check_at(key, value))
+    }
+
+    /// Checks the value of what a path names: a key of a resource is one, too.
+    fn check_at(&self, path: &str, value: &Value) -> Result<(), Error> {
+        let base = self.ty.schema();
+        let schema = match self.ty.extension(path) {
+            Some(extension) => &extension.schema,
+            None if path.eq_ignore_ascii_case(base.id.as_str()) => base,
+            None => return self.check_attribute(path, value),
+        };
+        let containers = elements(value).iter().filter_map(Value::as_object);
+        containers.flatten().try_for_each(|(key, value)| {
+            self.check_attribute(&format!("{}:{key}", schema.id), value)
+        })
+    }
+
+    fn check_attribute(&self, path: &str, value: &Value) -> Result<(), Error> {
+        let Ok(path) = PatchPath::parse_with(path, &self.policy.syntax) else { return Ok(()) };
+        let whole = AttrPath { sub_attr: path.sub_attr.or(path.attr.sub_attr), ..path.attr };
+        let Ok(Resolved::Attribute { extension, attribute, sub_attribute }) =
+            self.ty.resolve(&whole, self.policy)
+        else {
+            return Ok(());
+        };
+        let named = named_types(attribute);
+        let is_ours = named.is_empty() || named.iter().any(|ty| self.catalog.by_name(ty).is_some());
+        if !attribute.is_resource_reference()
+            || attribute.mutability == Mutability::ReadOnly
+            || !is_ours
+        {
+            return Ok(());
+        }
+        let name = match extension {
+            Some(extension) => format!("{}:{}", extension.schema.id, attribute.name),
+            None => attribute.name.to_string(),
+        };
+        if let Some(sub_attribute) = sub_attribute {
+            return match value {
+                Value::String(uri) if sub_attribute.name == *"$ref" => {
+                    self.check_uri(attribute, uri, &name)
+                }
+                _ => Ok(()),
+            };
+        }
+        for (at, element) in elements(value).iter().enumerate() {
+            let text = |wanted: &str| {
+                let mut members = element.as_object()?.iter();
+                let (_, value) = members.find(|(key, _)| key.eq_ignore_ascii_case(wanted))?;
+                value.as_str().filter(|text| !text.is_empty())
+            };
+            if let (Some(uri), None) = (text("$ref"), text("value")) {
+                match attribute.multi_valued {
+                    true => self.check_uri(attribute, uri, &format!("{name}[{at}]"))?,
+                    false => self.check_uri(attribute, uri, &name)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_uri(&self, attribute: &Attribute, uri: &str, place: &str) -> Result<(), Error> {
+        let path = uri.split(['?', '#']).next().unwrap_or(uri);
+        // An id alone, as a relative reference beside the resource itself.
+        let is_id = !path.contains(['/', ':']);
+        if is_id || self.named_by(path).is_some_and(|(ty, _)| may_name(attribute, ty)) {
+            return Ok(());
+        }
+        Err(Error::invalid_value(format_args!(
+            "`{place}.$ref` names no resource of this service provider that `{}` can refer to",
+            attribute.name
+        )))
     }
 
     /// Goes as deep as the filter's brackets, which the parser has counted.
@@ -159,9 +259,7 @@ impl Locations<'_> {
         let CompareValue::String(text) = value else { return Ok(by_id(path, value.clone())) };
         let types = named_types(attribute);
         let (ty, id) = match self.named_by(text.as_str()) {
-            Some((ty, id)) if types.is_empty() || types.iter().any(|name| name == ty.name()) => {
-                (ty, CompareValue::from(id.as_str()))
-            }
+            Some((ty, id)) if may_name(attribute, ty) => (ty, CompareValue::from(id.as_str())),
             _ => return Ok(by_id(path, CompareValue::from(""))),
         };
         if types.len() == 1 {
@@ -211,6 +309,17 @@ impl Locations<'_> {
         let id = percent_decode_str(id).decode_utf8().ok()?;
         Some((ty, id.into_owned()))
     }
+}
+
+/// The elements of an array, or the one value.
+fn elements(value: &Value) -> &[Value] {
+    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
+}
+
+/// Whether a reference can lead to resources of this type.
+fn may_name(attribute: &Attribute, ty: &ResourceType) -> bool {
+    let types = named_types(attribute);
+    types.is_empty() || types.iter().any(|name| name == ty.name())
 }
 
 /// Scheme and authority, if it is absolute, and what comes after them.

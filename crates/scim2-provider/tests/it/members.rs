@@ -157,6 +157,79 @@ fn p15_the_same_manager_is_no_change() {
 }
 
 #[test]
+fn w19_a_ref_of_another_service_is_no_id_here() {
+    let server = server();
+    let (a, boss) = (server.user("a"), server.user("boss"));
+    let group =
+        |members: Value| json!({"schemas": [GROUP], "displayName": "g", "members": members});
+    let path = format!("/Groups/{}", server.group("g", &[]));
+    let user = format!("/Users/{a}");
+    let foreign = [
+        format!("https://elsewhere.example/scim/v2/Users/{a}"),
+        format!("{BASE}/deeper/Users/{a}"),
+        format!("//elsewhere.example/scim/v2/Users/{a}"),
+        format!("{BASE}/Nothing/{a}"),
+        format!("urn:foo:{a}"),
+    ];
+    for uri in &foreign {
+        let members = json!([{"value": boss}, {"$ref": uri}]);
+        let patch = |operation: Value| {
+            server
+                .patch(&path, json!([operation]))
+                .fails(400, "invalidValue")
+                .naming("Operations[0]")
+        };
+        server
+            .post("/Groups", group(members.clone()))
+            .fails(400, "invalidValue")
+            .naming("`members[1].$ref`");
+        server
+            .put(&path, group(members.clone()))
+            .fails(400, "invalidValue")
+            .naming("`members[1].$ref`");
+        patch(json!({"op": "add", "path": "members", "value": members}))
+            .naming("`members[1].$ref`");
+        patch(json!({"op": "add", "value": {"members": members}})).naming("`members[1].$ref`");
+        patch(json!({"op": "add", "value": {GROUP: {"members": members}}}))
+            .naming("`members[1].$ref`");
+    }
+    let manager = format!("{ENTERPRISE}:manager");
+    for uri in foreign.iter().chain([&format!("{BASE}/Groups/{a}")]) {
+        for operation in [
+            json!({"op": "add", "path": manager, "value": {"$ref": uri}}),
+            json!({"op": "add", "path": format!("{manager}.$ref"), "value": uri}),
+            json!({"op": "add", "value": {ENTERPRISE: {"manager": {"$REF": uri}}}}),
+            json!({"op": "add", "value": {format!("{manager}.$ref"): uri}}),
+        ] {
+            let reply = server.patch(&user, json!([operation])).fails(400, "invalidValue");
+            reply.naming(&format!("`{manager}.$ref`"));
+        }
+    }
+    let escaped =
+        format!(r#"{{"displayName": "g", "members": [{{"\u0024ref": "{}"}}]}}"#, foreign[0]);
+    let headers = [("content-type", "application/scim+json")];
+    let reply = server.call("PUT", &path, &headers, escaped.as_bytes());
+    assert_eq!(reply.is(400).body["scimType"], "invalidValue");
+    assert!(server.members(&path["/Groups/".len()..]).is_empty());
+
+    // Ours, however it is written; and beside a `value`, that counts.
+    for member in [
+        json!({"$ref": format!("{BASE}/Users/{a}?attributes=id")}),
+        json!({"$ref": format!("{}/Users/{a}/", BASE.replace("https://example", "HTTPS://EXAMPLE"))}),
+        json!({"$ref": format!("../Users/{a}")}),
+        json!({"$ref": format!("/scim/v2/Users/{a}")}),
+        json!({"$ref": a}),
+        json!({"value": a, "$ref": foreign[0]}),
+    ] {
+        let reply = server.put(&path, group(json!([member]))).is(200);
+        assert_eq!(reply.body["members"][0]["value"], a);
+    }
+    let to = json!([{"op": "add", "path": format!("{manager}.$ref"),
+        "value": format!("{BASE}/Users/{boss}")}]);
+    assert_eq!(server.patch(&user, to).is(200).body[ENTERPRISE]["manager"]["value"], boss);
+}
+
+#[test]
 fn w19_what_get_shows_can_be_put() {
     let server = server();
     let path = format!("/Groups/{}", server.group("g", &["a b", "c/d", "\u{e9}"]));
