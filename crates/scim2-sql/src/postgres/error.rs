@@ -86,20 +86,29 @@ pub(crate) enum Failure {
     Race,
     /// The connection broke before anything was committed.
     Lost(tokio_postgres::Error),
+    /// A statement is not prepared any more, or for tables as they were; nothing was changed.
+    Stale(tokio_postgres::Error),
 }
 
 impl From<StoreError> for Failure {
     /// What only reads tells what its caller is told. What the database said is inside, and says
     /// whether it is to be tried again.
     fn from(error: StoreError) -> Self {
-        let StoreError::Unavailable { retry_after, source: Some(source) } = error else {
-            return Self::Final(error);
-        };
-        match source.downcast::<tokio_postgres::Error>() {
-            Ok(error) => (*error).into(),
-            Err(source) => {
-                Self::Final(StoreError::Unavailable { retry_after, source: Some(source) })
+        type Cause = tokio_postgres::Error;
+        match error {
+            StoreError::Unavailable { retry_after, source: Some(source) } => {
+                match source.downcast::<Cause>() {
+                    Ok(error) => (*error).into(),
+                    Err(source) => {
+                        Self::Final(StoreError::Unavailable { retry_after, source: Some(source) })
+                    }
+                }
             }
+            StoreError::Internal(source) => match source.downcast::<Cause>() {
+                Ok(error) => (*error).into(),
+                Err(source) => Self::Final(StoreError::Internal(source)),
+            },
+            error => Self::Final(error),
         }
     }
 }
@@ -119,6 +128,8 @@ impl From<tokio_postgres::Error> for Failure {
             Self::Race
         } else if is_lost(&error) {
             Self::Lost(error)
+        } else if is_stale(&error) {
+            Self::Stale(error)
         } else {
             Self::Final(store_error(error))
         }
@@ -142,6 +153,7 @@ impl Failure {
             Self::Final(error) => error,
             Self::Race => StoreError::Conflict,
             Self::Lost(error) => unavailable(error),
+            Self::Stale(error) => store_error(error),
         }
     }
 }
@@ -162,6 +174,13 @@ pub(crate) fn store_error(error: tokio_postgres::Error) -> StoreError {
 pub(crate) fn is_race(error: &tokio_postgres::Error) -> bool {
     let races = [&SqlState::T_R_SERIALIZATION_FAILURE, &SqlState::T_R_DEADLOCK_DETECTED];
     error.code().is_some_and(|code| races.contains(&code))
+}
+
+/// Whether a prepared statement is of no more use. Its result would have other types than before
+/// (`0A000`), or a program between here and the database has forgotten it (`26000`).
+fn is_stale(error: &tokio_postgres::Error) -> bool {
+    let stale = [&SqlState::FEATURE_NOT_SUPPORTED, &SqlState::INVALID_SQL_STATEMENT_NAME];
+    error.code().is_some_and(|code| stale.contains(&code))
 }
 
 fn is_lost(error: &tokio_postgres::Error) -> bool {

@@ -38,7 +38,8 @@ use crate::turns::Turns;
 
 /// How often a change is tried before it is given up as lost to other writers.
 const MAX_RACES: u32 = 32;
-/// How often a connection that broke is replaced for one call.
+/// How often a connection that broke, or statements that are of no more use, are replaced for one
+/// call.
 const MAX_LOST: u32 = 2;
 /// How many changes go by between two looks at whether the outbox is too long.
 const WRITES_BETWEEN_TRIMS: u64 = 4096;
@@ -169,6 +170,11 @@ impl PostgresStore {
                     pause(races).await;
                 }
                 Err(Failure::Lost(_)) if lost < MAX_LOST => lost += 1,
+                Err(Failure::Stale(_)) if lost < MAX_LOST => {
+                    lost += 1;
+                    // The other connections have the same statements.
+                    self.inner.pool.manager().statement_caches.clear();
+                }
                 Err(failure) => return Err(failure.into_store_error()),
             }
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use scim2_core::ResourceType;
 use scim2_core::change::{Member, MemberDelta};
 use scim2_core::resource::ResourceId;
@@ -64,5 +65,41 @@ fn what_nobody_waits_for_ends_and_holds_up_nobody_else() {
         session.run("COMMIT").await;
         add(&store, &id, "two").await;
         assert_eq!(members(&store, &id).await, 1);
+    });
+}
+
+#[test]
+fn statements_for_tables_as_they_were_are_prepared_anew() {
+    database::runtime().block_on(async {
+        let Some(url) = database::database("tables that change").await else { return };
+        let (store, id) = group(&url, 4).await;
+        let all = async |round: usize| {
+            let calls = (0..8).map(|number| {
+                let (store, id) = (store.clone(), id.clone());
+                tokio::spawn(async move {
+                    add(&store, &id, &format!("{round}-{number}")).await;
+                    members(&store, &id).await
+                })
+            });
+            for call in join_all(calls).await {
+                call.unwrap();
+            }
+            assert_eq!(members(&store, &id).await, 8 * round);
+        };
+        all(1).await;
+        let sql = "ALTER TABLE scim_resource ALTER doc TYPE varchar;
+                   ALTER TABLE scim_member ALTER member TYPE varchar COLLATE \"C\"";
+        database::execute(&url, sql).await;
+        all(2).await;
+        // Something between the store and the database forgets statements.
+        let sql = "CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS
+                   'BEGIN EXECUTE ''DEALLOCATE ALL''; RETURN NULL; END';
+                   CREATE TRIGGER forget AFTER INSERT ON scim_member
+                   FOR EACH STATEMENT EXECUTE FUNCTION forget()";
+        database::execute(&url, sql).await;
+        for number in 0..8 {
+            add(&store, &id, &format!("3-{number}")).await;
+            assert_eq!(members(&store, &id).await, 17 + number);
+        }
     });
 }
