@@ -205,7 +205,8 @@ impl Serve {
         offered.me_user.clone_from(&self.me_user);
         let store = match self.place.named()? {
             Named::Database(database) => {
-                DynStore::new(database.open(PostgresStore::builder()).await?)
+                let builder = PostgresStore::builder().reindex(offered.catalog.clone());
+                DynStore::new(database.open(builder).await?)
             }
             Named::Folder(folder) => {
                 std::fs::create_dir_all(folder)

@@ -24,9 +24,9 @@
 //!   dropped ([`Secrets`]).
 //! - **One process.** A second one that opens the file is refused. The file is readable by its
 //!   owner alone.
-//! - **Comparison keys** are made by the same rules as in filters and uniqueness. A file whose
-//!   keys were made by other rules is refused, or its keys made anew
-//!   ([`SqliteStoreBuilder::reindex`]).
+//! - **Comparison keys** are made by the same rules as in filters and uniqueness. Where keys were
+//!   made by other rules, such as those of a schema in which an attribute was not unique yet, the
+//!   store refuses, or makes them anew ([`SqliteStoreBuilder::reindex`]).
 //!
 //! # How it answers queries
 //!
@@ -76,6 +76,8 @@ mod names;
 mod own;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod rules;
 mod search;
 mod secret;
 mod shape;

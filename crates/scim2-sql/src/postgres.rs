@@ -8,6 +8,7 @@ mod names;
 mod outbox;
 mod query;
 mod read;
+mod reindex;
 mod store;
 #[cfg(feature = "rustls")]
 mod tls;

@@ -15,8 +15,7 @@ use crate::search;
 /// The path under which `externalId` is indexed.
 pub(crate) const EXTERNAL_ID: &str = "externalId";
 
-/// Attributes beside the unique ones that filters find without reading every resource. A change
-/// of this list needs a migration that builds the index anew.
+/// Attributes beside the unique ones that filters find without reading every resource.
 pub(crate) const INDEXED: [&str; 4] = [
     EXTERNAL_ID,
     "displayName",

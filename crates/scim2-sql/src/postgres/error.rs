@@ -42,6 +42,7 @@ pub enum ConnectError {
     #[error("the database holds no store of SCIM resources")]
     Missing,
     /// The comparison keys in the tables were made by other rules, so that look-ups would miss.
+    /// [`PostgresStoreBuilder::reindex`](crate::PostgresStoreBuilder::reindex) makes them anew.
     #[error("the store's comparison keys have version `{found}`, this library makes `{known}`")]
     FoldVersion {
         /// The version in the tables.
@@ -49,6 +50,36 @@ pub enum ConnectError {
         /// The version that this library makes.
         known: String,
     },
+    /// The keys of a type's resources were made by other rules than the catalog's, in which for
+    /// instance an attribute is unique that was not: look-ups would miss, and uniqueness would not
+    /// hold. [`PostgresStoreBuilder::reindex`](crate::PostgresStoreBuilder::reindex) makes them
+    /// anew.
+    #[error("the keys of resource type `{resource_type}` were made by other rules: {difference}")]
+    TypeRules {
+        /// The name of the type.
+        resource_type: String,
+        /// A rule of the store, and one of the catalog.
+        difference: String,
+    },
+    /// Two resources have the same unique value under this library's rules.
+    #[error("two resources have the same value of `{attribute}`: `{first}` and `{second}`")]
+    Collision {
+        /// The attribute.
+        attribute: String,
+        /// The `id` of one.
+        first: String,
+        /// The `id` of the other.
+        second: String,
+    },
+    /// A resource has a type that the catalog does not have.
+    #[error("the store holds resources of type `{name}`, which the catalog does not have")]
+    UnknownType {
+        /// The name of the type.
+        name: String,
+    },
+    /// A document in the store cannot be read.
+    #[error("the store is damaged")]
+    Damaged(#[source] StoreError),
     /// The database does not keep text as UTF-8.
     #[error("the database's encoding is `{found}`: it must be `UTF8`")]
     Encoding {
@@ -58,6 +89,16 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// For the caller of a store that is open.
+    pub(crate) fn into_store_error(self) -> StoreError {
+        match self {
+            error @ Self::Database(_) => {
+                StoreError::Unavailable { retry_after: None, source: Some(Box::new(error)) }
+            }
+            error => StoreError::internal(error),
+        }
+    }
+
     /// Whether another process that opens the store was in the way.
     pub(crate) fn is_race(&self) -> bool {
         let Self::Database(error) = self else { return false };
@@ -88,6 +129,19 @@ pub(crate) enum Failure {
     Lost(tokio_postgres::Error),
     /// A statement is not prepared any more, or for tables as they were; nothing was changed.
     Stale(tokio_postgres::Error),
+}
+
+impl From<ConnectError> for Failure {
+    /// What is asked of a connection when a type is first used may fail as all else.
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Database(cause) => match cause.downcast::<tokio_postgres::Error>() {
+                Ok(error) => (*error).into(),
+                Err(cause) => StoreError::internal(cause).into(),
+            },
+            error => error.into_store_error().into(),
+        }
+    }
 }
 
 impl From<StoreError> for Failure {

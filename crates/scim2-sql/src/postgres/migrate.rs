@@ -1,17 +1,24 @@
 //! The tables: making them, recognising them, bringing them up to date.
 
+use scim2_core::Catalog;
 use scim2_core::key::FOLD_VERSION;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, GenericClient};
 
 use super::error::ConnectError;
+use super::reindex::reindex;
+use crate::rules;
 
 /// Each brings the tables one version further, and is never changed once it was published.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_resources.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("migrations/0001_resources.sql"), include_str!("migrations/0002_rules.sql")];
 
-/// Makes the tables that are missing. Several processes may do so at once: the row of the schema's
-/// version is the lock.
-pub(crate) async fn migrate(client: &mut Client) -> Result<(), ConnectError> {
+/// Makes the tables that are missing, and for a catalog the keys that were made by other rules.
+/// Several processes may do so at once: the row of the schema's version is the lock.
+pub(crate) async fn migrate(
+    client: &mut Client,
+    catalog: Option<&Catalog>,
+) -> Result<(), ConnectError> {
     let encoding: String = client.query_one("SHOW server_encoding", &[]).await?.get(0);
     if !encoding.eq_ignore_ascii_case("utf8") {
         return Err(ConnectError::Encoding { found: encoding });
@@ -32,7 +39,10 @@ pub(crate) async fn migrate(client: &mut Client) -> Result<(), ConnectError> {
             transaction.execute(sql, &[&version.to_string()]).await?;
         }
     }
-    check_fold_version(&transaction).await?;
+    match catalog {
+        Some(catalog) => reindex(&transaction, catalog).await?,
+        None => check_fold_version(&transaction).await?,
+    }
     transaction.commit().await?;
     Ok(())
 }
@@ -58,9 +68,63 @@ pub(crate) async fn check_versions(client: &impl GenericClient) -> Result<(), Co
     check_fold_version(client).await
 }
 
-async fn check_fold_version(client: &impl GenericClient) -> Result<(), ConnectError> {
+/// Whether the keys of every type of a catalog were made by its rules.
+pub(crate) async fn check_catalog(
+    client: &impl GenericClient,
+    catalog: &Catalog,
+) -> Result<(), ConnectError> {
+    for ty in catalog.iter() {
+        check_type_rules(client, ty.name(), &rules::of(ty)).await?;
+    }
+    Ok(())
+}
+
+/// The rules that the keys of a type were made by; none if no key of it was ever made.
+pub(crate) async fn type_rules(
+    client: &impl GenericClient,
+    type_name: &str,
+) -> Result<Option<String>, tokio_postgres::Error> {
+    let sql = "SELECT v FROM scim_meta WHERE k = $1";
+    let row = client.query_opt(sql, &[&rules::place(type_name)]).await?;
+    row.map(|row| row.try_get(0)).transpose()
+}
+
+/// Whether the keys of a type, if there are any, were made by these rules; whether there are any.
+pub(crate) async fn check_type_rules(
+    client: &impl GenericClient,
+    type_name: &str,
+    rules: &str,
+) -> Result<bool, ConnectError> {
+    match type_rules(client, type_name).await? {
+        None => Ok(false),
+        Some(kept) if kept == rules => Ok(true),
+        Some(kept) => Err(ConnectError::TypeRules {
+            resource_type: type_name.to_owned(),
+            difference: rules::difference(&kept, rules),
+        }),
+    }
+}
+
+/// Notes the rules that the first keys of a type are made by.
+pub(crate) async fn put_type_rules(
+    client: &impl GenericClient,
+    type_name: &str,
+    rules: &str,
+) -> Result<(), ConnectError> {
+    let sql = "INSERT INTO scim_meta (k, v) VALUES ($1, $2) ON CONFLICT (k) DO NOTHING";
+    client.execute(sql, &[&rules::place(type_name), &rules]).await?;
+    check_type_rules(client, type_name, rules).await.map(drop)
+}
+
+pub(crate) async fn fold_version(
+    client: &impl GenericClient,
+) -> Result<String, tokio_postgres::Error> {
     let sql = "SELECT v FROM scim_meta WHERE k = 'fold_version'";
-    let found: String = client.query_one(sql, &[]).await?.get(0);
+    client.query_one(sql, &[]).await?.try_get(0)
+}
+
+async fn check_fold_version(client: &impl GenericClient) -> Result<(), ConnectError> {
+    let found = fold_version(client).await?;
     if found == **FOLD_VERSION {
         return Ok(());
     }

@@ -24,7 +24,7 @@ use tokio_postgres::{IsolationLevel, NoTls, Socket};
 
 use super::error::{ConnectError, Failure};
 use super::lease::{Canceller, Lease, Lent};
-use super::migrate::{check_versions, migrate};
+use super::migrate::{check_catalog, check_type_rules, check_versions, migrate, put_type_rules};
 use super::names::Names;
 use super::outbox::{self, Entry};
 use super::read::Reader;
@@ -32,6 +32,7 @@ use super::write::{self, Numbers, Writer};
 use super::{integrity, query};
 use crate::id::Generator;
 use crate::integrity::Integrity;
+use crate::rules::{self, Known};
 use crate::secret::{Hashed, Secrets, hash_all, verify};
 use crate::shape::Content;
 use crate::turns::Turns;
@@ -79,6 +80,7 @@ struct Inner {
     secrets: Secrets,
     ids: Mutex<Generator>,
     turns: Turns,
+    known: Known,
     recorded: AtomicU64,
 }
 
@@ -140,7 +142,18 @@ impl PostgresStore {
         self.retried(move |mut client| async move {
             let transaction = client.build_transaction().read_only(true);
             let transaction = transaction.isolation_level(IsolationLevel::RepeatableRead);
-            integrity::check(&transaction.start().await?, catalog).await
+            let transaction = transaction.start().await?;
+            let mut found = integrity::check(&transaction, catalog).await?;
+            for ty in catalog.iter() {
+                match check_type_rules(&*transaction, ty.name(), &rules::of(ty)).await {
+                    Ok(_) => {}
+                    Err(error @ ConnectError::TypeRules { .. }) => {
+                        found.problem(format_args!("{}: {error}", ty.name()));
+                    }
+                    Err(error) => return Err(error.into_store_error().into()),
+                }
+            }
+            Ok(found)
         })
         .await
     }
@@ -178,6 +191,31 @@ impl PostgresStore {
                 Err(failure) => return Err(failure.into_store_error()),
             }
         }
+    }
+
+    /// Refuses a type whose keys were made by other rules.
+    async fn meet(&self, ty: &ResourceType) -> Result<(), StoreError> {
+        let Err(rules) = self.inner.known.ask(ty) else { return Ok(()) };
+        let asked = &rules;
+        let met = self.retried(move |client| async move {
+            Ok(check_type_rules(&***client, ty.name(), asked).await?)
+        });
+        if met.await? {
+            self.inner.known.put(ty, rules);
+        }
+        Ok(())
+    }
+
+    /// The same before there are keys, whose rules are noted.
+    async fn meet_first(&self, ty: &ResourceType) -> Result<(), StoreError> {
+        let Err(rules) = self.inner.known.ask(ty) else { return Ok(()) };
+        let noted = &rules;
+        self.retried(move |client| async move {
+            Ok(put_type_rules(&***client, ty.name(), noted).await?)
+        })
+        .await?;
+        self.inner.known.put(ty, rules);
+        Ok(())
     }
 
     /// A connection.
@@ -246,6 +284,7 @@ impl Store for PostgresStore {
         id: &ResourceId,
         load: Load,
     ) -> Result<Option<Stored>, StoreError> {
+        self.meet(ty).await?;
         self.retried(move |client| async move {
             let reader = Reader::new(&*client, &self.inner.names, scope, ty).await?;
             let Some(reader) = reader else { return Ok(None) };
@@ -261,6 +300,7 @@ impl Store for PostgresStore {
         ty: &ResourceType,
         query: &Query,
     ) -> Result<QueryResult, StoreError> {
+        self.meet(ty).await?;
         self.retried(move |mut client| async move {
             query::run(&mut client, &self.inner.names, scope, ty, query).await
         })
@@ -274,6 +314,7 @@ impl Store for PostgresStore {
         id: &ResourceId,
         load: Load,
     ) -> Result<Option<StoredText>, StoreError> {
+        self.meet(ty).await?;
         self.retried(move |client| async move {
             let reader = Reader::new(&*client, &self.inner.names, scope, ty).await?;
             let Some(reader) = reader else { return Ok(None) };
@@ -289,6 +330,7 @@ impl Store for PostgresStore {
         ty: &ResourceType,
         query: &Query,
     ) -> Result<TextResult, StoreError> {
+        self.meet(ty).await?;
         let found = self.retried(move |client| async move {
             query::run_text(&client, &self.inner.names, scope, ty, query).await
         });
@@ -306,6 +348,7 @@ impl Store for PostgresStore {
         ty: &ResourceType,
         write: Write,
     ) -> Result<Stored, StoreError> {
+        self.meet_first(ty).await?;
         let Write { resource, record, .. } = write;
         let mut content = Content::of(ty, resource.into_inner())?;
         let secrets = self.hash(&mut content).await?;
@@ -336,6 +379,7 @@ impl Store for PostgresStore {
         load: Load,
         mut change: Change<'_>,
     ) -> Result<Updated, StoreError> {
+        self.meet(ty).await?;
         let _turn = self.inner.turns.take(scope, id).await;
         let names = &self.inner.names;
         for attempt in 1..=MAX_RACES {
@@ -389,6 +433,7 @@ impl Store for PostgresStore {
         delta: &MemberDelta,
         record: Option<&ChangeRecord>,
     ) -> Result<Updated, StoreError> {
+        self.meet(ty).await?;
         let _turn = self.inner.turns.take(scope, id).await;
         let names = &self.inner.names;
         let now = self.now();
@@ -422,6 +467,7 @@ impl Store for PostgresStore {
         dangling: Dangling,
         mut check: Check<'_>,
     ) -> Result<(), StoreError> {
+        self.meet(ty).await?;
         let _turn = self.inner.turns.take(scope, id).await;
         let names = &self.inner.names;
         for attempt in 1..=MAX_RACES {
@@ -488,13 +534,14 @@ impl Store for PostgresStore {
 
     async fn ready(&self) -> Result<(), StoreError> {
         self.retried(|client| async move {
-            check_versions(&***client).await.map_err(|error| match error {
-                ConnectError::Database(_) => Failure::Final(StoreError::Unavailable {
-                    retry_after: None,
-                    source: Some(Box::new(error)),
-                }),
-                error => Failure::Final(StoreError::internal(error)),
-            })
+            let client = &***client;
+            check_versions(client).await.map_err(ConnectError::into_store_error)?;
+            // Another process may have made the keys anew, for another catalog.
+            for (name, rules) in self.inner.known.all() {
+                let met = check_type_rules(client, &name, &rules).await;
+                met.map_err(ConnectError::into_store_error)?;
+            }
+            Ok(())
         })
         .await
     }
@@ -509,6 +556,7 @@ pub struct PostgresStoreBuilder {
     wait: Duration,
     time_limit: Duration,
     tables: Tables,
+    reindex: Option<Catalog>,
     #[cfg(feature = "rustls")]
     roots: Vec<rustls_pki_types::CertificateDer<'static>>,
 }
@@ -564,6 +612,22 @@ impl PostgresStoreBuilder {
     #[must_use]
     pub fn expect_tables(self) -> Self {
         Self { tables: Tables::Expect, ..self }
+    }
+
+    /// Makes the comparison keys anew if they were made by other rules, instead of refusing the
+    /// database: by those of another version of this library, or of a catalog in which types had
+    /// other attributes, unique ones for instance. The catalog must have every resource type of
+    /// which there are resources. Where tables [are not to be made](Self::expect_tables), keys are
+    /// not either, and those of other rules are refused.
+    ///
+    /// Keys are made in one transaction, during which others may read and wait with their changes.
+    /// All processes that share the database must have the same catalog: one that goes on with
+    /// another is no longer [`ready`](Store::ready).
+    ///
+    /// Without it a type with other rules than those of its keys is refused when it is first used.
+    #[must_use]
+    pub fn reindex(self, catalog: Catalog) -> Self {
+        Self { reindex: Some(catalog), ..self }
     }
 
     /// Adds the certificates of a PEM text to the roots of the feature `rustls`: those of a
@@ -652,8 +716,8 @@ impl PostgresStoreBuilder {
         let mut attempt = 1;
         loop {
             let ready = match self.tables {
-                Tables::Make => migrate(&mut client).await,
-                Tables::Expect => check_versions(&**client).await,
+                Tables::Make => migrate(&mut client, self.reindex.as_ref()).await,
+                Tables::Expect => expect(&client, self.reindex.as_ref()).await,
             };
             match ready {
                 Ok(()) => break,
@@ -672,6 +736,7 @@ impl PostgresStoreBuilder {
                 secrets: self.secrets,
                 ids: Mutex::new(Generator::after(None)),
                 turns: Turns::default(),
+                known: Known::default(),
                 recorded: AtomicU64::new(0),
             }),
         })
@@ -687,9 +752,22 @@ impl Default for PostgresStoreBuilder {
             wait: Self::WAIT,
             time_limit: Self::TIME_LIMIT,
             tables: Tables::Make,
+            reindex: None,
             #[cfg(feature = "rustls")]
             roots: Vec::new(),
         }
+    }
+}
+
+/// Whether the tables are there and up to date, and the keys those of the catalog.
+async fn expect(
+    client: &tokio_postgres::Client,
+    catalog: Option<&Catalog>,
+) -> Result<(), ConnectError> {
+    check_versions(client).await?;
+    match catalog {
+        Some(catalog) => check_catalog(client, catalog).await,
+        None => Ok(()),
     }
 }
 

@@ -56,6 +56,16 @@ pub enum OpenError {
         /// The version that this library makes.
         known: String,
     },
+    /// The keys of a type's resources were made by other rules than the catalog's, in which for
+    /// instance an attribute is unique that was not: look-ups would miss, and uniqueness would not
+    /// hold. [`SqliteStoreBuilder::reindex`](crate::SqliteStoreBuilder::reindex) makes them anew.
+    #[error("the keys of resource type `{resource_type}` were made by other rules: {difference}")]
+    TypeRules {
+        /// The name of the type.
+        resource_type: String,
+        /// A rule of the store, and one of the catalog.
+        difference: String,
+    },
     /// Two resources have the same unique value under this library's rules.
     #[error("two resources have the same value of `{attribute}`: `{first}` and `{second}`")]
     Collision {

@@ -4,15 +4,17 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 use scim2_core::key::FOLD_VERSION;
 
 use super::error::OpenError;
+use crate::rules;
 
 /// `SCIM`, in the header of the file, so that it can be told from other databases.
 const APPLICATION_ID: i32 = 0x5343_494D;
 
 /// Each brings the file one version further, and is never changed once it was published.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_resources.sql"),
     include_str!("migrations/0002_outbox.sql"),
     include_str!("migrations/0003_search.sql"),
+    include_str!("migrations/0004_rules.sql"),
 ];
 
 /// What is to happen when the comparison keys in the file were made by other rules.
@@ -115,6 +117,39 @@ pub(crate) fn check_versions(connection: &Connection) -> Result<(), OpenError> {
 /// Notes that all comparison keys are up to date.
 pub(crate) fn set_fold_version(connection: &Connection) -> Result<(), OpenError> {
     set(connection, "fold_version", &FOLD_VERSION)
+}
+
+/// The rules that the keys of a type were made by; none if no key of it was ever made.
+pub(crate) fn type_rules(
+    connection: &Connection,
+    type_name: &str,
+) -> Result<Option<String>, OpenError> {
+    get(connection, &rules::place(type_name))
+}
+
+/// Notes the rules that the keys of a type are made by.
+pub(crate) fn set_type_rules(
+    connection: &Connection,
+    type_name: &str,
+    rules: &str,
+) -> Result<(), OpenError> {
+    set(connection, &rules::place(type_name), rules)
+}
+
+/// Whether the keys of a type, if there are any, were made by these rules; whether there are any.
+pub(crate) fn check_type_rules(
+    connection: &Connection,
+    type_name: &str,
+    rules: &str,
+) -> Result<bool, OpenError> {
+    match type_rules(connection, type_name)? {
+        None => Ok(false),
+        Some(kept) if kept == rules => Ok(true),
+        Some(kept) => Err(OpenError::TypeRules {
+            resource_type: type_name.to_owned(),
+            difference: rules::difference(&kept, rules),
+        }),
+    }
 }
 
 fn get(connection: &Connection, key: &str) -> Result<Option<String>, OpenError> {

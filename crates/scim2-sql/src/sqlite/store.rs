@@ -1,5 +1,6 @@
 //! The store.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -21,7 +22,10 @@ use scim2_provider::{Clock, Scope, SystemClock};
 
 use super::error::{OpenError, Sqlite};
 use super::glance::Glance;
-use super::migrate::{Keys, OtherKeys, check_versions, migrate, set_fold_version};
+use super::migrate::{
+    Keys, OtherKeys, check_type_rules, check_versions, migrate, set_fold_version, set_type_rules,
+    type_rules,
+};
 use super::outbox::Entry;
 use super::read::{COLUMNS, Kept, Reader, id_column};
 use super::threads::{Threads, Writing};
@@ -30,6 +34,7 @@ use super::{outbox, query, visit, write};
 use crate::id::Generator;
 use crate::integrity::Integrity;
 use crate::names::Remembered;
+use crate::rules::{self, Known};
 use crate::secret::{Hashed, Secrets, hash_all, verify};
 use crate::shape::Content;
 use crate::turns::Turns;
@@ -77,6 +82,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     secrets: Secrets,
     turns: Turns,
+    known: Known,
     path: PathBuf,
     /// Held as long as the file is open.
     _lock: File,
@@ -189,6 +195,35 @@ impl SqliteStore {
         self.inner.threads.write(move |writing| work(writing.connection)).await
     }
 
+    /// Refuses a type whose keys were made by other rules.
+    async fn meet(&self, ty: &ResourceType) -> Result<(), StoreError> {
+        let Err(rules) = self.inner.known.ask(ty) else { return Ok(()) };
+        let (name, asked) = (ty.name().to_owned(), Arc::clone(&rules));
+        let work = move |connection: &Connection| {
+            check_type_rules(connection, &name, &asked).map_err(OpenError::into_store_error)
+        };
+        if self.read(work).await? {
+            self.inner.known.put(ty, rules);
+        }
+        Ok(())
+    }
+
+    /// The same before there are keys, whose rules are noted.
+    async fn meet_first(&self, ty: &ResourceType) -> Result<(), StoreError> {
+        let Err(rules) = self.inner.known.ask(ty) else { return Ok(()) };
+        let (name, asked) = (ty.name().to_owned(), Arc::clone(&rules));
+        self.write(move |connection| {
+            let noted = match check_type_rules(connection, &name, &asked) {
+                Ok(false) => set_type_rules(connection, &name, &asked),
+                other => other.map(drop),
+            };
+            noted.map_err(OpenError::into_store_error)
+        })
+        .await?;
+        self.inner.known.put(ty, rules);
+        Ok(())
+    }
+
     fn now(&self) -> i64 {
         self.inner.clock.now().timestamp_millis()
     }
@@ -217,6 +252,7 @@ impl Store for SqliteStore {
         id: &ResourceId,
         load: Load,
     ) -> Result<Option<Stored>, StoreError> {
+        self.meet(ty).await?;
         let (scope, ty, id) = (scope.clone(), ty.clone(), id.clone());
         self.inner
             .threads
@@ -234,6 +270,7 @@ impl Store for SqliteStore {
         id: &ResourceId,
         load: Load,
     ) -> Result<Option<StoredText>, StoreError> {
+        self.meet(ty).await?;
         if let Some(text) = self.inner.glance.text(scope, ty, id, load) {
             return Ok(Some(text));
         }
@@ -253,6 +290,7 @@ impl Store for SqliteStore {
         ty: &ResourceType,
         query: &Query,
     ) -> Result<QueryResult, StoreError> {
+        self.meet(ty).await?;
         let (scope, ty, query) = (scope.clone(), ty.clone(), query.clone());
         self.inner.threads.read(move |connection| query::run(connection, &scope, &ty, &query)).await
     }
@@ -263,6 +301,7 @@ impl Store for SqliteStore {
         ty: &ResourceType,
         query: &Query,
     ) -> Result<TextResult, StoreError> {
+        self.meet(ty).await?;
         if let Some(result) = self.inner.glance.query_text(scope, ty, query) {
             return Ok(result);
         }
@@ -277,6 +316,7 @@ impl Store for SqliteStore {
         ty: &ResourceType,
         write: Write,
     ) -> Result<Stored, StoreError> {
+        self.meet_first(ty).await?;
         let Write { resource, record, .. } = write;
         let mut content = Content::of(ty, resource.into_inner())?;
         let secrets = self.hash(&mut content).await?;
@@ -300,6 +340,7 @@ impl Store for SqliteStore {
         load: Load,
         mut change: Change<'_>,
     ) -> Result<Updated, StoreError> {
+        self.meet(ty).await?;
         let _turn = self.inner.turns.take(scope, id).await;
         for _ in 0..MAX_RACES {
             let (scope, ty, id) = (scope.clone(), ty.clone(), id.clone());
@@ -349,6 +390,7 @@ impl Store for SqliteStore {
         delta: &MemberDelta,
         record: Option<&ChangeRecord>,
     ) -> Result<Updated, StoreError> {
+        self.meet(ty).await?;
         let (scope, ty, id, now) = (scope.clone(), ty.clone(), id.clone(), self.now());
         let (expected, delta, record) = (expected.cloned(), delta.clone(), record.cloned());
         self.inner
@@ -382,6 +424,7 @@ impl Store for SqliteStore {
         dangling: Dangling,
         mut check: Check<'_>,
     ) -> Result<(), StoreError> {
+        self.meet(ty).await?;
         let _turn = self.inner.turns.take(scope, id).await;
         for _ in 0..MAX_RACES {
             let (reader_scope, reader_ty, reader_id) = (scope.clone(), ty.clone(), id.clone());
@@ -527,7 +570,11 @@ impl SqliteStoreBuilder {
     }
 
     /// Makes the comparison keys anew if they were made by other rules, instead of refusing the
-    /// file. The catalog must have every resource type of which there are resources.
+    /// file: by those of another version of this library, or of a catalog in which types had other
+    /// attributes, unique ones for instance. The catalog must have every resource type of which
+    /// there are resources.
+    ///
+    /// Without it a type with other rules than those of its keys is refused when it is first used.
     #[must_use]
     pub fn reindex(self, catalog: Catalog) -> Self {
         Self { reindex: Some(catalog), ..self }
@@ -551,8 +598,8 @@ impl SqliteStoreBuilder {
         writer.busy_timeout(self.wait)?;
         // Only now: a file of something else is left as it was.
         self.prepare(&writer)?;
-        if let (Keys::Outdated, Some(catalog)) = (keys, &self.reindex) {
-            reindex(&mut writer, catalog)?;
+        if let Some(catalog) = &self.reindex {
+            reindex(&mut writer, catalog, keys)?;
         }
         let sql = "SELECT id FROM scim_resource ORDER BY pk DESC LIMIT 1";
         let last = writer.query_row(sql, [], |row| id_column(row, 0)).optional()?;
@@ -569,6 +616,7 @@ impl SqliteStoreBuilder {
                 clock: self.clock,
                 secrets: self.secrets,
                 turns: Turns::default(),
+                known: Known::default(),
                 path: path.to_owned(),
                 _lock: lock,
             }),
@@ -649,25 +697,44 @@ fn open_private(options: &mut OpenOptions, path: &Path) -> Result<File, std::io:
     options.open(path)
 }
 
-/// Makes all comparison keys anew.
-fn reindex(connection: &mut Connection, catalog: &Catalog) -> Result<(), OpenError> {
+/// Makes the comparison keys anew that were made by other rules than the catalog's.
+fn reindex(connection: &mut Connection, catalog: &Catalog, keys: Keys) -> Result<(), OpenError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
-    transaction.execute_batch("DELETE FROM scim_uniq; DELETE FROM scim_idx")?;
+    let mut outdated = HashMap::new();
+    for (rtype, name) in types(&transaction, keys)? {
+        let Some(ty) = catalog.by_name(&name) else {
+            match keys {
+                Keys::Outdated => return Err(OpenError::UnknownType { name }),
+                // Nobody looks for its resources.
+                Keys::Current => continue,
+            }
+        };
+        let rules = rules::of(ty);
+        if keys == Keys::Outdated || type_rules(&transaction, &name)?.as_ref() != Some(&rules) {
+            set_type_rules(&transaction, &name, &rules)?;
+            outdated.insert(rtype, ty);
+        }
+    }
+    if outdated.is_empty() && keys == Keys::Current {
+        return Ok(());
+    }
+    for rtype in outdated.keys() {
+        let sql = "DELETE FROM scim_uniq
+                   WHERE pk IN (SELECT pk FROM scim_resource WHERE rtype = ?1)";
+        transaction.execute(sql, [rtype])?;
+        transaction.execute("DELETE FROM scim_idx WHERE rtype = ?1", [rtype])?;
+    }
     {
         let (tenants, names) = (Remembered::default(), Remembered::default());
         let ids = &mut Generator::after(None);
         let writing = Writing { connection: &transaction, ids, tenants: &tenants, names: &names };
-        let sql = format!(
-            "SELECT {COLUMNS}, r.tenant, r.rtype, n.name
-             FROM scim_resource r JOIN scim_name n ON n.name_id = r.rtype ORDER BY r.pk"
-        );
+        let sql = format!("SELECT {COLUMNS}, r.tenant, r.rtype FROM scim_resource r ORDER BY r.pk");
         let mut statement = transaction.prepare(&sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
+            let (tenant, rtype): (i64, i64) = (row.get("tenant")?, row.get("rtype")?);
+            let Some(ty) = outdated.get(&rtype) else { continue };
             let kept = Kept::of(row)?;
-            let (tenant, rtype, name): (i64, i64, String) =
-                (row.get("tenant")?, row.get("rtype")?, row.get("name")?);
-            let ty = catalog.by_name(&name).ok_or(OpenError::UnknownType { name })?;
             match write::rebuild_keys(&writing, ty, &kept, tenant, rtype) {
                 Ok(()) => {}
                 Err(StoreError::Uniqueness { attribute }) => {
@@ -681,6 +748,23 @@ fn reindex(connection: &mut Connection, catalog: &Catalog) -> Result<(), OpenErr
     set_fold_version(&transaction)?;
     transaction.commit()?;
     Ok(())
+}
+
+/// The types that have keys, each with its number.
+fn types(connection: &Connection, keys: Keys) -> Result<Vec<(i64, String)>, OpenError> {
+    let sql = match keys {
+        Keys::Current => {
+            "SELECT n.name_id, n.name FROM scim_name n JOIN scim_meta m ON m.k = 'keys:' || n.name"
+        }
+        // Their rules may not be there.
+        Keys::Outdated => {
+            "SELECT n.name_id, n.name FROM scim_name n
+             WHERE n.name_id IN (SELECT rtype FROM scim_resource)"
+        }
+    };
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The resource that has a unique value of another one.

@@ -9,16 +9,27 @@ use scim2_provider::store::StoreError;
 
 use super::error::{OpenError, Sqlite};
 use super::integrity;
-use super::migrate::{check_application, check_versions};
+use super::migrate::{check_application, check_type_rules, check_versions};
 use super::store::{new_private_file, reader};
 use crate::integrity::Integrity;
+use crate::rules;
 
 /// Looks at all that is kept, as it is at one moment.
 pub(crate) fn check(path: &Path, catalog: &Catalog) -> Result<Integrity, OpenError> {
     let mut connection = open(path)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
     check_versions(&transaction)?;
-    integrity::check(&transaction, catalog).map_err(OpenError::Damaged)
+    let mut found = integrity::check(&transaction, catalog).map_err(OpenError::Damaged)?;
+    for ty in catalog.iter() {
+        match check_type_rules(&transaction, ty.name(), &rules::of(ty)) {
+            Ok(_) => {}
+            Err(error @ OpenError::TypeRules { .. }) => {
+                found.problem(format_args!("{}: {error}", ty.name()));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
 }
 
 /// Writes a copy, as it is at one moment. It has its name only when it is complete and on the disk.

@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use rusqlite::Connection;
+use scim2_core::schema::Schema;
 use scim2_core::{Catalog, ResourceType};
 use scim2_provider::Store;
-use scim2_provider::store::Load;
+use scim2_provider::store::{Load, StoreError};
 use scim2_sql::{OpenError, SqliteStore};
 use serde_json::json;
 
-use crate::support::{Fixture, tenant, valid};
+use crate::support::{Fixture, tenant, unique_group_names, valid};
 
 fn path(fixture: &Fixture) -> std::path::PathBuf {
     fixture.directory.path().join("scim.db")
@@ -156,6 +157,80 @@ fn values_that_collide_under_new_rules_are_named() {
 }
 
 #[test]
+fn sec_11_a_catalog_in_which_an_attribute_became_unique_has_its_keys_made() {
+    let fixture = Fixture::new();
+    let sales = fixture.group("Sales", &[]).id().to_owned();
+    fixture.user(json!({"userName": "babs"}));
+    let directory = close(fixture);
+    let path = directory.path().join("scim.db");
+    let (catalog, scope) = (unique_group_names(), tenant("acme"));
+    let ty = catalog.by_name("Group").unwrap();
+
+    // Who does not ask for it is told.
+    let fixture = Fixture { directory, ..Fixture::new() };
+    let Fixture { runtime, directory, .. } = fixture;
+    let store = SqliteStore::open(&path).unwrap();
+    let again = || valid(ty, json!({"displayName": "SALES"}));
+    for error in [
+        runtime.block_on(store.insert(&scope, ty, again().into())).unwrap_err(),
+        runtime.block_on(store.get(&scope, ty, &sales.as_str().into(), Load::Full)).unwrap_err(),
+    ] {
+        let StoreError::Internal(cause) = error else { panic!("{error}") };
+        let cause = cause.to_string();
+        assert!(cause.starts_with("the keys of resource type `Group`"), "{cause}");
+        assert!(cause.contains("Group:displayName string unique` now"), "{cause}");
+    }
+    // The same rules of another catalog are the same.
+    let groups = ResourceType::group();
+    runtime.block_on(store.get(&scope, &groups, &sales.as_str().into(), Load::Full)).unwrap();
+    let found = runtime.block_on(store.check(&catalog)).unwrap();
+    assert!(found.problems.iter().any(|line| line.starts_with("Group: ")), "{found}");
+    drop(store);
+
+    let store = SqliteStore::builder().reindex(catalog.clone()).open(&path).unwrap();
+    let taken = runtime.block_on(store.insert(&scope, ty, again().into())).unwrap_err();
+    assert!(matches!(taken, StoreError::Uniqueness { .. }), "{taken}");
+    assert!(runtime.block_on(store.check(&catalog)).unwrap().is_sound());
+    drop(store);
+    // Once is enough.
+    let store = SqliteStore::open(&path).unwrap();
+    runtime.block_on(store.get(&scope, ty, &sales.as_str().into(), Load::Full)).unwrap();
+    drop((store, directory));
+}
+
+#[test]
+fn sec_11_values_that_collide_under_a_changed_catalog_are_named() {
+    let fixture = Fixture::new();
+    let (one, other) = (fixture.group("Sales", &[]), fixture.group("sales", &[]));
+    let directory = close(fixture);
+    let path = directory.path().join("scim.db");
+    let error = SqliteStore::builder().reindex(unique_group_names()).open(&path).unwrap_err();
+    let OpenError::Collision { attribute, first, second } = &error else { panic!("{error}") };
+    assert!(attribute.ends_with(":Group:displayName"), "{attribute}");
+    assert_eq!((first.as_str(), second.as_str()), (one.id(), other.id()));
+    // Nothing was changed.
+    SqliteStore::builder().reindex(Catalog::standard()).open(&path).unwrap();
+}
+
+#[test]
+fn sec_10_a_catalog_in_which_case_counts_has_its_keys_made() {
+    let fixture = Fixture::new();
+    let user = fixture.user(json!({"userName": "babs", "title": "Guide"}));
+    let directory = close(fixture);
+    let path = directory.path().join("scim.db");
+    let mut schema = Schema::clone(ResourceType::user().schema());
+    let title = schema.attributes.iter_mut().find(|attribute| attribute.name == "title");
+    title.unwrap().case_exact = true;
+    let ty = ResourceType::new("User", "/Users", schema);
+    let mut catalog = Catalog::default();
+    catalog.register(ty.clone()).unwrap();
+    let store = SqliteStore::builder().reindex(catalog).open(&path).unwrap();
+    let fixture = Fixture { store, directory, ..Fixture::new() };
+    assert_eq!(fixture.find(&ty, r#"title eq "Guide""#), [user.id()]);
+    assert!(fixture.find(&ty, r#"title eq "guide""#).is_empty());
+}
+
+#[test]
 fn backups_are_stores() {
     let fixture = Fixture::new();
     let babs = fixture.user(json!({"userName": "babs"}));
@@ -186,7 +261,8 @@ fn only_the_owner_can_read_the_files() {
 }
 
 /// What takes a file back to an earlier version.
-const BACK_TO: [(i64, &str); 2] = [
+const BACK_TO: [(i64, &str); 3] = [
+    (3, "DELETE FROM scim_meta WHERE k LIKE 'keys:%'"),
     (
         2,
         "ALTER TABLE scim_resource DROP COLUMN search; DELETE FROM scim_meta WHERE k = 'fold_version'",

@@ -5,14 +5,14 @@ use std::time::Duration;
 use scim2_conformance::store;
 use scim2_core::change::{Member, MemberDelta};
 use scim2_core::resource::ResourceId;
-use scim2_core::{Resource, ResourceType};
-use scim2_provider::Store;
+use scim2_core::{Catalog, Resource, ResourceType};
 use scim2_provider::store::{Load, StoreError, Stored};
+use scim2_provider::{ProvisioningDomain, Store};
 use scim2_sql::{ConnectError, PostgresStore};
 use serde_json::json;
 
 use crate::database;
-use crate::support::{tenant, valid};
+use crate::support::{tenant, unique_group_names, valid};
 
 #[test]
 fn the_store_keeps_its_contract() {
@@ -86,6 +86,121 @@ fn tables_of_other_versions_are_brought_up_to_date_or_refused() {
         let folded = refused(&url).await;
         assert!(matches!(&folded, ConnectError::FoldVersion { found, .. } if found == "old"));
         store.ready().await.unwrap_err();
+    });
+}
+
+#[test]
+fn sec_11_a_catalog_in_which_an_attribute_became_unique_has_its_keys_made() {
+    database::runtime().block_on(async {
+        let Some(url) = database::database("a changed catalog").await else { return };
+        let (scope, groups) = (tenant("acme"), ResourceType::group());
+        let store = PostgresStore::connect(&url).await.unwrap();
+        let body = |name: &str| json!({"displayName": name, "externalId": name});
+        let sales = store.insert(&scope, &groups, valid(&groups, body("Sales")).into()).await;
+        let id = ResourceId::from(sales.unwrap().id());
+        let catalog = unique_group_names();
+        let ty = catalog.by_name("Group").unwrap();
+        let again = || valid(ty, body("SALES"));
+
+        // Who does not ask for it is told.
+        for error in [
+            store.insert(&scope, ty, again().into()).await.unwrap_err(),
+            store.get(&scope, ty, &id, Load::Full).await.unwrap_err(),
+        ] {
+            let StoreError::Internal(cause) = error else { panic!("{error}") };
+            let cause = cause.to_string();
+            assert!(cause.starts_with("the keys of resource type `Group`"), "{cause}");
+            assert!(cause.contains("Group:displayName string unique` now"), "{cause}");
+        }
+        let looking = PostgresStore::builder().expect_tables().reindex(catalog.clone());
+        let refused = looking.connect(&url).await.unwrap_err();
+        assert!(matches!(refused, ConnectError::TypeRules { .. }), "{refused}");
+        let found = store.check(&catalog).await.unwrap();
+        assert!(found.problems.iter().any(|line| line.starts_with("Group: ")), "{found}");
+
+        // Two at once do not get in each other's way.
+        let open = || PostgresStore::builder().reindex(catalog.clone()).connect(&url);
+        let (one, other) = tokio::join!(open(), open());
+        let (one, other) = (one.unwrap(), other.unwrap());
+        for new in [&one, &other] {
+            let taken = new.insert(&scope, ty, again().into()).await.unwrap_err();
+            assert!(matches!(taken, StoreError::Uniqueness { .. }), "{taken}");
+            assert!(new.check(&catalog).await.unwrap().is_sound());
+            new.ready().await.unwrap();
+        }
+        // Who goes on by the old rules is not to be asked.
+        store.ready().await.unwrap_err();
+        // Once is enough.
+        let store = PostgresStore::connect(&url).await.unwrap();
+        store.get(&scope, ty, &id, Load::Full).await.unwrap();
+    });
+}
+
+#[test]
+fn sec_11_values_that_collide_under_a_changed_catalog_are_named() {
+    database::runtime().block_on(async {
+        let Some(url) = database::database("colliding values").await else { return };
+        let (scope, ty) = (tenant("acme"), ResourceType::group());
+        let store = PostgresStore::connect(&url).await.unwrap();
+        let mut ids = Vec::new();
+        for name in ["Sales", "sales"] {
+            let group = valid(&ty, json!({"displayName": name}));
+            ids.push(store.insert(&scope, &ty, group.into()).await.unwrap().id().to_owned());
+        }
+        let builder = PostgresStore::builder().reindex(unique_group_names());
+        let error = builder.connect(&url).await.unwrap_err();
+        let ConnectError::Collision { attribute, first, second } = &error else {
+            panic!("{error}")
+        };
+        assert!(attribute.ends_with(":Group:displayName"), "{attribute}");
+        assert_eq!((first, second), (&ids[0], &ids[1]));
+        // Nothing was changed.
+        store.ready().await.unwrap();
+        assert!(store.check(&Catalog::standard()).await.unwrap().is_sound());
+    });
+}
+
+#[test]
+fn keys_of_other_rules_and_of_any_earlier_version_are_made_anew() {
+    database::runtime().block_on(async {
+        let Some(url) = database::database("keys of other rules").await else { return };
+        let (users, groups) = (ResourceType::user(), ResourceType::group());
+        let store = PostgresStore::connect(&url).await.unwrap();
+        let scope = tenant("acme");
+        let boss = store.insert(&scope, &users, valid(&users, json!({"userName": "boss"})).into());
+        let boss = boss.await.unwrap();
+        let body = json!({
+            "userName": "Babs",
+            "externalId": "1",
+            "emails": [{"value": "Babs@example.com"}],
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":
+                {"manager": {"value": boss.id()}},
+        });
+        store.insert(&scope, &users, valid(&users, body).into()).await.unwrap();
+        let of_hr = scope.clone().with_domain(ProvisioningDomain::new("hr").unwrap());
+        let body = json!({"userName": "carol", "externalId": "2"});
+        store.insert(&of_hr, &users, valid(&users, body).into()).await.unwrap();
+        let body = json!({"displayName": "all", "members": [{"value": boss.id()}]});
+        store.insert(&scope, &groups, valid(&groups, body).into()).await.unwrap();
+        let damage = "UPDATE scim_uniq SET key = key || 'x'; DELETE FROM scim_idx;
+                      DELETE FROM scim_ref; UPDATE scim_resource SET search = '{}';";
+        for sql in [
+            "UPDATE scim_meta SET v = 'old' WHERE k = 'fold_version'",
+            "DELETE FROM scim_meta WHERE k LIKE 'keys:%';
+             UPDATE scim_meta SET v = '1' WHERE k = 'schema_version'",
+        ] {
+            database::execute(&url, damage).await;
+            database::execute(&url, sql).await;
+            let folded = refused(&url).await;
+            assert!(matches!(folded, ConnectError::FoldVersion { .. }), "{folded}");
+            let without_users = PostgresStore::builder().reindex(Catalog::default());
+            let unknown = without_users.connect(&url).await.unwrap_err();
+            assert!(matches!(unknown, ConnectError::UnknownType { .. }), "{unknown}");
+            let builder = PostgresStore::builder().reindex(Catalog::standard());
+            let store = builder.connect(&url).await.unwrap();
+            let found = store.check(&Catalog::standard()).await.unwrap();
+            assert!(found.is_sound(), "{found}");
+        }
     });
 }
 

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, Utc};
 use scim2_core::resource::ResourceId;
+use scim2_core::schema::{Schema, Uniqueness};
 use scim2_core::syntax::Filter;
-use scim2_core::{Policy, Resource, ResourceType, Valid};
+use scim2_core::{Catalog, Policy, Resource, ResourceType, Valid};
 use scim2_provider::store::{Dangling, Load, Page, Query, StoreError, Stored, Updated, if_match};
 use scim2_provider::{Clock, Scope, Store, TenantId};
 use scim2_sql::{SqliteStore, SqliteStoreBuilder};
@@ -31,6 +32,17 @@ impl Clock for ManualClock {
     fn now(&self) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(self.0.load(Ordering::Relaxed)).unwrap()
     }
+}
+
+/// The standard types, but groups have unique names.
+pub(crate) fn unique_group_names() -> Catalog {
+    let mut schema = Schema::clone(ResourceType::group().schema());
+    let name = schema.attributes.iter_mut().find(|attribute| attribute.name == "displayName");
+    name.unwrap().uniqueness = Uniqueness::Server;
+    let mut catalog = Catalog::default();
+    catalog.register(ResourceType::user()).unwrap();
+    catalog.register(ResourceType::new("Group", "/Groups", schema)).unwrap();
+    catalog
 }
 
 /// A store in a directory of its own, one tenant of it, and short names for its calls.
