@@ -22,7 +22,7 @@ use std::fmt::{self, Display};
 use std::ops::Deref;
 use std::ptr;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use scim2_syntax::{AttrPath, CompareOp, CompareValue, Expr, Filter, FilterRef, Number, SchemaUri};
 use serde_json::{Map, Value};
 
@@ -34,7 +34,7 @@ use crate::policy::{NotEqual, Policy, UnknownFilterAttribute};
 use crate::resource::Resource;
 use crate::schema::{Attribute, AttributeType, Mutability, Returned, Schema, Uniqueness};
 use crate::secret::Secret;
-use crate::value::{decode_binary, normal_uri, parse_date_time};
+use crate::value::{decode_binary, normal_uri, parse_date_time, parse_stored_date_time};
 
 /// A filter that has met the schemas of a resource type.
 ///
@@ -456,7 +456,8 @@ impl ResourceType {
 
     /// What must be unique about a resource (ruling W12): for each value of an attribute with
     /// uniqueness `server` or `global`, the attribute's path with its schema's URN, and the
-    /// value's comparison key. `id` is not among them; it is the store's own. `externalId` is, with
+    /// value's comparison key; that of a dateTime is its instant. `id` is not among them; it is the
+    /// store's own. `externalId` is, with
     /// the base schema's URN, where [the type says so](Self::with_unique_external_id); a client of a
     /// provisioning domain has another [key](Self::external_id_key) for it.
     ///
@@ -473,12 +474,14 @@ impl ResourceType {
     pub fn unique_keys(&self, resource: &Resource) -> Vec<(String, String)> {
         let mut keys = Vec::new();
         let base = resource.as_map();
-        collect_unique(self.schema(), base, &mut keys);
+        let own = |attribute: &&Attribute| common_attribute(attribute.name.as_str()).is_none();
+        collect_unique(self.schema(), own, base, &mut keys);
         keys.extend(resource.external_id().and_then(|id| self.external_id_key(None, id)));
         for extension in self.extensions() {
             let schema = &extension.schema;
             if let Some(Value::Object(container)) = base.get(schema.id.as_str()) {
-                collect_unique(schema, container, &mut keys);
+                // An extension's attribute is its own, whatever its name (ruling S07).
+                collect_unique(schema, |_| true, container, &mut keys);
             }
         }
         keys
@@ -516,6 +519,7 @@ impl ResourceType {
 
 fn collect_unique(
     schema: &Schema,
+    counts: impl FnMut(&&Attribute) -> bool,
     container: &Map<String, Value>,
     keys: &mut Vec<(String, String)>,
 ) {
@@ -526,9 +530,7 @@ fn collect_unique(
         };
         for value in values {
             let key = match value {
-                Value::String(text) if !text.is_empty() => {
-                    key::comparison_key(is_case_exact(attribute), text).into_owned()
-                }
+                Value::String(text) if !text.is_empty() => unique_text(attribute, text),
                 Value::Number(number) => match number.as_f64() {
                     // 5 and 5.0 are one value (ruling F20).
                     Some(float) if number.is_f64() => (float + 0.0).to_string(),
@@ -539,10 +541,7 @@ fn collect_unique(
             keys.push((format!("{}:{path}", schema.id), key));
         }
     };
-    for attribute in &schema.attributes {
-        if common_attribute(attribute.name.as_str()).is_some() {
-            continue;
-        }
+    for attribute in schema.attributes.iter().filter(counts) {
         let Some(value) = container.get(attribute.name.as_str()) else { continue };
         if attribute.uniqueness != Uniqueness::None && !attribute.is_complex() {
             add(attribute, &attribute.name, value);
@@ -562,6 +561,19 @@ fn collect_unique(
                 }
             }
         }
+    }
+}
+
+/// What is the same for texts that `eq` finds equal.
+fn unique_text(attribute: &Attribute, text: &str) -> String {
+    let instant = match attribute.attribute_type {
+        AttributeType::DateTime => parse_stored_date_time(text),
+        _ => None,
+    };
+    match instant {
+        // As many digits as it takes, whatever offset and digits it was written with (ruling F21).
+        Some(instant) => instant.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+        None => key::comparison_key(is_case_exact(attribute), text).into_owned(),
     }
 }
 

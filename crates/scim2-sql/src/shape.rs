@@ -244,7 +244,8 @@ pub(crate) fn unique_path(
         Some(uri) => &ty.extension(uri)?.schema,
         None => ty.schema(),
     };
-    if common_attribute(name).is_some() {
+    // An extension's attribute is its own, whatever its name (ruling S07).
+    if extension.is_none() && common_attribute(name).is_some() {
         return None;
     }
     let attribute = schema.attribute(name)?;

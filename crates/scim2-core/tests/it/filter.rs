@@ -1122,6 +1122,16 @@ fn w12_unique_keys_are_qualified_and_folded() {
 }
 
 #[test]
+fn s07_w12_an_extension_keeps_its_own_external_id_unique() {
+    let own = Attribute::new("externalId".parse().unwrap(), AttributeType::String);
+    let own = own.uniqueness(Uniqueness::Server);
+    let schema = Schema::new("urn:example:Ext".parse().unwrap(), vec![own]);
+    let ty = ResourceType::user().with_extension(schema);
+    let user = resource(json!({"externalId": "e", "urn:example:Ext": {"externalId": "X"}}));
+    assert_eq!(ty.unique_keys(&user), [("urn:example:Ext:externalId".into(), "x".into())]);
+}
+
+#[test]
 fn w12_unique_keys_are_equal_where_a_filter_finds_the_values_equal() {
     let unique = |attribute_type| {
         let attribute = Attribute::new("it".parse().unwrap(), attribute_type);
@@ -1132,6 +1142,7 @@ fn w12_unique_keys_are_equal_where_a_filter_finds_the_values_equal() {
         ResourceType::new("It", "/Its", schema)
     };
     let (references, decimals) = (unique(AttributeType::Reference), unique(AttributeType::Decimal));
+    let dates = unique(AttributeType::DateTime);
     for (ty, a, b) in [
         (&references, json!("https://x/A"), json!("https://x/a")),
         (&references, json!("urn:a"), json!("urn:a")),
@@ -1139,6 +1150,9 @@ fn w12_unique_keys_are_equal_where_a_filter_finds_the_values_equal() {
         (&decimals, json!(0), json!(-0.0)),
         (&decimals, json!(5), json!(5.5)),
         (&unique(AttributeType::String), json!("A"), json!("a")),
+        (&dates, json!("2020-01-01T01:00:00+01:00"), json!("2020-01-01T00:00:00.000Z")),
+        (&dates, json!("2020-01-01T00:00:00.5Z"), json!("2020-01-01T00:00:00.500000000Z")),
+        (&dates, json!("2020-01-01T00:00:00Z"), json!("2020-01-01T00:00:00.0001Z")),
     ] {
         let (first, second) = (resource(json!({"it": a})), resource(json!({"it": b})));
         let filter = format!("it eq {a}").parse().unwrap();

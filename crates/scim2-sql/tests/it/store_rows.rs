@@ -131,6 +131,27 @@ fn r43_7_22_a_unique_value_is_there_once_in_a_tenant() {
 }
 
 #[test]
+fn s07_w12_an_extension_has_unique_attributes_of_its_own_whatever_their_names() {
+    let fixture = Fixture::new();
+    let mut attribute = Attribute::new("externalId".parse().unwrap(), AttributeType::String);
+    attribute.uniqueness = Uniqueness::Server;
+    let mut since = Attribute::new("since".parse().unwrap(), AttributeType::DateTime);
+    since.uniqueness = Uniqueness::Server;
+    let schema = Schema::new("urn:example:Ext".parse().unwrap(), vec![attribute, since]);
+    let ty = ResourceType::user().with_extension(schema);
+    let user = |name: &str, own: Value| {
+        let body = json!({"userName": name, "externalId": "e", "urn:example:Ext": own});
+        insert(&fixture, &ty, body)
+    };
+    let a = user("a", json!({"externalId": "X", "since": "2020-01-01T00:00:00Z"})).unwrap();
+    assert!(is_taken(user("b", json!({"externalId": "x"})), "urn:example:Ext:externalId"));
+    assert!(is_taken(user("c", json!({"since": "2020-01-01T01:00:00.0+01:00"})), "since"));
+    assert_eq!(fixture.find(&ty, r#"urn:example:Ext:externalId eq "x""#), [a]);
+    // The common attribute is another one, and not unique by itself.
+    user("d", json!({"externalId": "e"})).unwrap();
+}
+
+#[test]
 fn r43_7_23_what_is_globally_unique_is_unique_here() {
     // Nobody can see further than their own service; RFC 7643 §7 asks for an attempt.
     let fixture = Fixture::new();
