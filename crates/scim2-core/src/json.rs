@@ -14,6 +14,7 @@ use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::map::Entry;
 use serde_json::{Map, Value};
 
+pub(crate) use self::parser::EXACT;
 use self::parser::Parser;
 use crate::error::Error;
 

@@ -211,7 +211,7 @@ impl ValueSeed<'_> {
                 match number.as_f64().and_then(whole) {
                     // Ruling W17.
                     Some(whole) if self.reader.policy.values.coerce_scalars => Some(whole.into()),
-                    _ => self.malformed("a whole number of 64 bits, without fraction and exponent"),
+                    _ => self.malformed(WHOLE),
                 }
             }
             _ => self.wrong("a number"),
@@ -290,6 +290,15 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
         Ok(self.done(number, "a number"))
     }
 
+    /// A number in a body that no double keeps.
+    fn visit_bytes<E>(self, _: &[u8]) -> Result<Self::Value, E> {
+        Ok(match self.attribute.attribute_type {
+            AttributeType::Decimal => self.malformed(json::EXACT),
+            AttributeType::Integer => self.malformed(WHOLE),
+            _ => self.wrong("a number"),
+        })
+    }
+
     fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
         Ok(self.done(self.text(Cow::Borrowed(value)), "a string"))
     }
@@ -346,6 +355,9 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
         Ok(self.done(Some(Value::Object(map)).filter(|map| !is_unassigned(map)), "an object"))
     }
 }
+
+/// What an integer must be (ruling W17).
+const WHOLE: &str = "a whole number of 64 bits, without fraction and exponent";
 
 fn whole(number: f64) -> Option<i64> {
     /// Beyond 2^53 a double stands for several whole numbers.

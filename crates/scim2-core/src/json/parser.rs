@@ -21,6 +21,9 @@ pub(super) struct Parser<'de> {
     at: usize,
 }
 
+/// What a number must be.
+pub(crate) const EXACT: &str = "a number of at most 17 digits within the range of a double";
+
 /// Why a text is not JSON, or not what its visitor wants.
 #[derive(Debug)]
 pub(super) struct Failure(String);
@@ -211,7 +214,8 @@ impl<'de> Parser<'de> {
         if printed.is_some_and(|printed| printed.parse() == Ok(exact)) {
             visitor.visit_f64(double)
         } else {
-            expected("a number of at most 17 digits within the range of a double")
+            // To a visitor that knows what the number is for, so that it can say what is wrong.
+            visitor.visit_bytes(text.as_bytes()).or_else(|_: Failure| expected(EXACT))
         }
     }
 }

@@ -484,6 +484,25 @@ fn w17_a_decimal_is_kept_exactly_or_refused() {
 }
 
 #[test]
+fn w17_a_number_that_cannot_be_kept_is_told_with_its_place() {
+    let all = all_types();
+    let fails = |body: &str, scim_type: ScimType, detail: &str| {
+        let error = all.ingest(body.as_bytes(), &Policy::strict()).unwrap_err();
+        assert_eq!(error.scim_type(), Some(&scim_type), "{error}");
+        assert!(error.message().unwrap().starts_with(detail), "{error}");
+    };
+    let (long, huge) = ("3.14159265358979323846", "1e999");
+    for number in [long, huge] {
+        let body = |name: &str| format!("{{\"{name}\": {number}}}");
+        fails(&body("decimal"), ScimType::InvalidValue, "`decimal` must be a number of at most 17");
+        fails(&body("integer"), ScimType::InvalidValue, "`integer` must be a whole number");
+        fails(&body("string"), ScimType::InvalidValue, "`string` must be a string, found a number");
+        // What nobody knows has no type.
+        fails(&body("nothing"), ScimType::InvalidSyntax, "expected a number of at most 17 digits");
+    }
+}
+
+#[test]
 fn w16_r43_2_3_5_01_r43_2_3_5_03_a_date_time_is_xsd_date_time() {
     for text in [
         "2008-01-23T04:56:22Z",
