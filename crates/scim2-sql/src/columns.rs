@@ -10,8 +10,9 @@ use scim2_core::syntax::AttrPath;
 use scim2_core::{Error, Policy, ResourceType};
 use scim2_provider::store::SortedPosition;
 
+use crate::keys;
 use crate::lower::{self, Elements, Kind, Operand, Place, Places, Unlowered};
-use crate::sql::{Expr, Sql};
+use crate::sql::{Dialect, Expr, Sql};
 
 /// Where an application's own tables keep the attributes of a resource type.
 ///
@@ -47,7 +48,9 @@ use crate::sql::{Expr, Sql};
 ///     "SELECT u.id FROM user AS u WHERE u.tenant = ?1 AND \
 ///      (COALESCE(u.user_name_key = ?2, FALSE) OR \
 ///      u.id IN (SELECT e.user_id FROM email AS e WHERE (COALESCE(e.kind = ?3, FALSE) AND \
-///      COALESCE(substr(e.address_key, length(e.address_key) - length(?4) + 1) = ?5, FALSE))))",
+///      COALESCE((e.address_key = ?4 OR substr(CAST(e.address_key AS BLOB), \
+///      length(CAST(e.address_key AS BLOB)) - length(CAST(?5 AS BLOB)) + 1) = \
+///      CAST(?6 AS BLOB)), FALSE))))",
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -125,7 +128,7 @@ impl ColumnMap {
             return Ok(());
         };
         let operand = self.sorted_by(sort)?;
-        let key = position.key.as_ref().map(|key| sort_literal(operand.kind, key));
+        let key = position.key.as_ref().map(|key| sort_literal(operand.kind, key, sql.dialect()));
         let foreign = || Error::bad_request(scim2_core::ScimType::InvalidCursor);
         let key = key.map(|key| key.ok_or_else(foreign)).transpose()?;
         lower::after(&operand, sort.order(), self.id, (key, id), sql);
@@ -516,12 +519,19 @@ fn resolve(ty: &ResourceType, text: &'static str) -> Result<(Path, Attribute, bo
 }
 
 /// What a resource was sorted by, as its column is compared with.
-fn sort_literal(kind: Kind, value: &SortValue) -> Option<Expr> {
+fn sort_literal(kind: Kind, value: &SortValue, dialect: Dialect) -> Option<Expr> {
     Some(match (kind, value) {
         (Kind::Text, SortValue::Text(key)) => Expr::bound(&**key),
         (Kind::Boolean, SortValue::Bool(value)) => Expr::bound(*value),
         (Kind::Integer, SortValue::Number(number)) => Expr::bound(number.as_i64()?),
-        (Kind::Decimal, SortValue::Number(number)) => Expr::bound(number.as_f64()),
+        (Kind::Decimal, SortValue::Number(number)) => match dialect {
+            Dialect::Sqlite => Expr::bound(number.as_f64()),
+            // A double would stand before or after the row that it was made of.
+            Dialect::Postgres => {
+                let exact = keys::digits(number).power.abs() <= lower::MAX_POWER;
+                Expr::bound(exact.then(|| number.as_str())?).then("::numeric")
+            }
+        },
         (Kind::Ticks(nanos), SortValue::Instant(instant)) => {
             let total = i128::from(instant.timestamp()) * 1_000_000_000
                 + i128::from(instant.timestamp_subsec_nanos());

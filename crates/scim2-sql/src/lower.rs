@@ -526,6 +526,26 @@ impl Operand {
                 expr.write(sql);
                 sql.push(", ").bind(key).push(") > 0");
             }
+            // SQLite's text functions take U+0000 for the end of a text, which escaped keys do not
+            // have, and a part of no bytes for none.
+            (CompareOp::Sw, Dialect::Sqlite) if self.kind == Kind::Text => {
+                sql.push("(");
+                expr.write(sql);
+                sql.push(" = ").bind(key).push(" OR substr(CAST(");
+                expr.write(sql);
+                sql.push(" AS BLOB), 1, length(CAST(").bind(key);
+                sql.push(" AS BLOB))) = CAST(").bind(key).push(" AS BLOB))");
+            }
+            (CompareOp::Ew, Dialect::Sqlite) if self.kind == Kind::Text => {
+                sql.push("(");
+                expr.write(sql);
+                sql.push(" = ").bind(key).push(" OR substr(CAST(");
+                expr.write(sql);
+                sql.push(" AS BLOB), length(CAST(");
+                expr.write(sql);
+                sql.push(" AS BLOB)) - length(CAST(").bind(key);
+                sql.push(" AS BLOB)) + 1) = CAST(").bind(key).push(" AS BLOB))");
+            }
             (CompareOp::Sw, Dialect::Sqlite) => {
                 sql.push("substr(");
                 expr.write(sql);
@@ -600,7 +620,7 @@ impl Operand {
 }
 
 /// The largest power of ten that is handed to `numeric`, up or down.
-const MAX_POWER: i64 = 1000;
+pub(crate) const MAX_POWER: i64 = 1000;
 
 /// The whole numbers around a value; far outside of any column where they are past `i128`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -107,7 +107,7 @@ fn database(users: &[Resource]) -> Connection {
     connection
 }
 
-const TEXTS: [&str; 12] = [
+const TEXTS: [&str; 15] = [
     "",
     "a",
     "A",
@@ -120,6 +120,9 @@ const TEXTS: [&str; 12] = [
     "_\\'\"",
     "ba",
     "x y",
+    "a\0b",
+    "\0",
+    "\0b",
 ];
 const NUMBERS: [&str; 9] =
     ["0", "-1", "1", "2.5", "-2.5", "10", "1e1", "99999999999999999999", "-1e30"];
@@ -426,4 +429,76 @@ fn deep_and_wide_filters_are_within_what_sqlite_takes() {
         map.filter(&filter, &mut sql).unwrap();
         assert!(ids(&connection, &sql).is_empty());
     }
+}
+
+#[test]
+fn u_0000_ends_no_text() {
+    let ty = user();
+    let user = |id: &str, name: &str| -> Resource {
+        serde_json::from_value(json!({"id": id, "userName": name})).unwrap()
+    };
+    let connection = database(&[user("1", "a\0b"), user("2", "a"), user("3", "b")]);
+    for (filter, expected) in [
+        (r#"userName sw "a\u0000""#, &["1"][..]),
+        (r#"userName sw "a""#, &["1", "2"]),
+        (r#"userName ew "b""#, &["1", "3"]),
+        (r#"userName ew "\u0000b""#, &["1"]),
+        (r#"userName ew "a""#, &["2"]),
+    ] {
+        let bound = ty.bind(&filter.parse().unwrap(), &Policy::strict()).unwrap();
+        let mut sql = Sql::new(Dialect::Sqlite);
+        sql.push("SELECT u.id FROM user AS u WHERE ");
+        map().filter(&bound, &mut sql).unwrap();
+        sql.push(" ORDER BY u.id");
+        assert_eq!(ids(&connection, &sql), expected, "{filter}");
+    }
+}
+
+#[test]
+fn pages_by_a_numeric_column_of_postgres_skip_nothing() {
+    database::runtime().block_on(async {
+        let Some(url) = database::database("a numeric column").await else { return };
+        let (client, connection) =
+            tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        // No double is between the last two.
+        let exact = ["0.1", "0.3", "2.5", "9007199254740992", "9007199254740993"];
+        for (column, scores) in [("numeric", &exact[..]), ("double precision", &exact[..4])] {
+            let id = |at: usize| (scores.len() - at).to_string();
+            let sql = format!(
+                "DROP TABLE IF EXISTS users;
+                 CREATE TABLE users (id text COLLATE \"C\" PRIMARY KEY, score {column})"
+            );
+            client.batch_execute(&sql).await.unwrap();
+            for (at, score) in scores.iter().enumerate() {
+                let sql = format!("INSERT INTO users VALUES ('{}', {score})", id(at));
+                client.batch_execute(&sql).await.unwrap();
+            }
+            let ty = user();
+            let map = ColumnMap::builder(&ty)
+                .column("id", Column::text("u.id"))
+                .column("urn:example:extra:score", Column::decimal("u.score"))
+                .build()
+                .unwrap();
+            let path = "urn:example:extra:score".parse().unwrap();
+            let sort = ty.bind_sort(&path, SortOrder::Ascending, &Policy::strict()).unwrap();
+            for (at, score) in scores.iter().enumerate() {
+                let id_here = id(at);
+                let body = format!(r#"{{"id": "{id_here}", "{EXTRA}": {{"score": {score}}}}}"#);
+                let last: Resource = serde_json::from_str(&body).unwrap();
+                let position = SortedPosition::new(sort.key(&last), last.id().unwrap().into());
+                let mut sql = Sql::new(Dialect::Postgres);
+                sql.push("SELECT u.id FROM users AS u WHERE ");
+                map.after(Some(&sort), &position, &mut sql).unwrap();
+                sql.push(" ORDER BY ");
+                map.order_by(Some(&sort), &mut sql).unwrap();
+                let values: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> =
+                    sql.parameters().iter().map(|value| value as _).collect();
+                let rows = client.query(sql.text(), &values).await.unwrap();
+                let found: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+                let expected: Vec<String> = (at + 1..scores.len()).map(id).collect();
+                assert_eq!(found, expected, "{column} after {score}");
+            }
+        }
+    });
 }
