@@ -2,7 +2,7 @@
 
 use scim2_core::catalog::common_attribute;
 use scim2_core::key::comparison_key;
-use scim2_core::schema::Uniqueness;
+use scim2_core::schema::{Attribute, Uniqueness};
 use scim2_core::syntax::AttrPath;
 use scim2_core::{Error, Policy, Resource, ResourceType};
 use scim2_provider::store::{
@@ -105,6 +105,24 @@ impl Member {
         };
         Ok(Some(Self { id: comparison_key(true, &value).into_owned(), element }))
     }
+}
+
+/// Whether resources of this type refer to others through multi-valued attributes beside `members`
+/// and `groups`, so that a document as it is kept lacks the `$ref` of what it names.
+pub(crate) fn has_other_references(ty: &ResourceType) -> bool {
+    let refers = |attribute: &Attribute| {
+        // First what tells most attributes apart: every read asks.
+        attribute.multi_valued
+            && attribute.sub_attributes.iter().any(|sub| sub.name == "$ref")
+            && attribute.is_resource_reference()
+    };
+    let base = ty.schema().attributes.iter().filter(|attribute| match attribute.name.as_str() {
+        "members" => !has_members(ty),
+        "groups" => !has_groups(ty),
+        _ => true,
+    });
+    let extensions = ty.extensions().iter().flat_map(|extension| &extension.schema.attributes);
+    base.chain(extensions).any(refers)
 }
 
 /// Where a reference is in a document: the attribute's name, after the extension's URN and a

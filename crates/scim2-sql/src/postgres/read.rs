@@ -20,7 +20,7 @@ use tokio_postgres::types::ToSql;
 use super::error::Postgres;
 use super::names::Names;
 use crate::keys::{escape, unescape};
-use crate::shape::{container, reference_path};
+use crate::shape::{container, has_other_references, reference_path};
 
 /// The columns of a [`Kept`], of a row called `r`.
 macro_rules! columns {
@@ -193,7 +193,9 @@ impl<'a, C: GenericClient> Reader<'a, C> {
         load: Load,
     ) -> Result<Vec<StoredText>, StoreError> {
         let full = load == Load::Full;
-        let plain = self.scope.domain.is_none() && !(full && has_members(self.ty));
+        let plain = self.scope.domain.is_none()
+            && !(full && has_members(self.ty))
+            && !has_other_references(self.ty);
         let plain = |kept: &&Kept| plain && !kept.refers && !kept.is_in_nested_groups();
         // What others show in is put together.
         let others = rows.iter().filter(|kept| !plain(kept)).cloned().collect();

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::error::Sqlite;
 use super::id;
-use crate::shape::container;
+use crate::shape::{container, has_other_references};
 
 /// The columns of a [`Kept`], of a row called `r`.
 macro_rules! columns {
@@ -203,7 +203,8 @@ impl<'a> Reader<'a> {
     /// A row as text.
     pub(crate) fn text(&self, kept: &Kept, load: Load) -> Result<StoredText, StoreError> {
         let members = load == Load::Full && has_members(self.ty);
-        if members || kept.refers || self.scope.domain.is_some() {
+        let refers = kept.refers || has_other_references(self.ty);
+        if members || refers || self.scope.domain.is_some() {
             return Ok(StoredText::new(self.ty, self.stored(kept, load)?));
         }
         let version = Version::weak(kept.version);

@@ -2,8 +2,11 @@
 
 use bytes::Bytes;
 use http::Request;
+use scim2_core::schema::{Attribute, AttributeType};
+use scim2_core::syntax::{AttrName, SchemaUri};
+use scim2_core::{Catalog, ResourceType, Schema};
 use scim2_provider::auth::{BearerToken, BearerTokens};
-use scim2_provider::{ProvisioningDomain, Scope, ServiceProvider, Store, TenantId};
+use scim2_provider::{MemoryStore, ProvisioningDomain, Scope, ServiceProvider, Store, TenantId};
 use scim2_sql::{PostgresStore, SqliteStore};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -60,7 +63,12 @@ fn in_file(directory: &TempDir) -> SqliteStore {
 }
 
 fn provider<S: Store>(store: S, scope: Scope) -> Provider<S> {
+    with_catalog(store, scope, Catalog::standard())
+}
+
+fn with_catalog<S: Store>(store: S, scope: Scope, catalog: Catalog) -> Provider<S> {
     ServiceProvider::builder(store)
+        .catalog(catalog)
         .base_url(url::Url::parse("https://example.com/v2").unwrap())
         .authenticator(BearerTokens::new([
             BearerToken::new("test", &"t0ken".into(), scope).unwrap()
@@ -190,4 +198,53 @@ async fn text_says_what_a_document_says() {
     assert!(check(&provider, &boss).await.get("groups").is_none());
     let upper = boss.to_uppercase().replace("/USERS", "/Users");
     assert_eq!(check(&provider, &upper).await["status"], "404");
+}
+
+/// A type with references that are neither members nor groups.
+fn approved() -> ResourceType {
+    let attribute =
+        |name: &str, attribute_type| Attribute::new(AttrName::new(name).unwrap(), attribute_type);
+    let reference = attribute("$ref", AttributeType::Reference).reference_types(["User"]);
+    let approvers = attribute("approvers", AttributeType::Complex)
+        .multi_valued()
+        .sub_attributes([attribute("value", AttributeType::String).case_exact(), reference]);
+    let name = attribute("displayName", AttributeType::String);
+    let uri = SchemaUri::new("urn:example:Role").unwrap();
+    ResourceType::new("Role", "/Roles", Schema::new(uri, vec![name, approvers]))
+}
+
+async fn show_references<S: Store>(store: S) {
+    let mut catalog = Catalog::standard();
+    catalog.register(approved()).unwrap();
+    let scope = Scope::tenant(TenantId::new("a").unwrap());
+    let provider = with_catalog(store, scope, catalog);
+    let user = create(&provider, "/Users", json!({"schemas": [USER], "userName": "babs"})).await;
+    let id = user.rsplit('/').next().unwrap();
+    let body = json!({"schemas": ["urn:example:Role"], "displayName": "r",
+        "approvers": [{"value": id}]});
+    let role = create(&provider, "/Roles", body).await;
+    let shown = json!([{"value": id, "$ref": format!("https://example.com/v2/Users/{id}")}]);
+    assert_eq!(check(&provider, &role).await["approvers"], shown);
+    let asked = format!("{role}?attributes=approvers");
+    assert_eq!(call(&provider, "GET", &asked, Value::Null).await.1["approvers"], shown);
+    let listed = check(&provider, "/Roles").await;
+    assert_eq!(listed["Resources"][0]["approvers"], shown);
+    let found = check(&provider, "/Roles?filter=displayName+eq+%22r%22").await;
+    assert_eq!(found["Resources"][0]["approvers"], shown);
+}
+
+#[tokio::test]
+async fn w19_references_are_shown_with_their_uris_whichever_attribute_holds_them() {
+    show_references(MemoryStore::default()).await;
+    show_references(in_file(&tempfile::tempdir().unwrap())).await;
+}
+
+#[test]
+fn w19_references_are_shown_with_their_uris_from_postgres_too() {
+    database::runtime().block_on(async {
+        let Some(store) = database::store("references", PostgresStore::builder()).await else {
+            return;
+        };
+        show_references(store).await;
+    });
 }
