@@ -134,6 +134,27 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
         Ok(Asked { method, route })
     }
 
+    /// Where an operation wanted to go that cannot be done as it stands; none where its path names no
+    /// resource (ruling B11). Whoever sends a whole URL knows it by that.
+    fn location_asked_for(&self, base: &Base, operation: &BulkOperation) -> Option<String> {
+        if operation.method == Some(BulkMethod::Post) {
+            return None;
+        }
+        let path = operation.path.as_deref()?;
+        if path.starts_with("https://") || path.starts_with("http://") {
+            return Some(path.to_owned());
+        }
+        if path.contains(['?', '#']) {
+            return None;
+        }
+        match self.route(without_version(base, path)) {
+            Route::Resource(ty, id) if !id.as_str().starts_with(PREFIX) => {
+                Some(base.location(ty.endpoint(), id.as_str()))
+            }
+            _ => None,
+        }
+    }
+
     /// What an operation refers to.
     fn needs_of(&self, entry: &mut Entry<'_>) -> Operation {
         let mut needs = Operation::default();
@@ -195,17 +216,6 @@ struct Entry<'a> {
     asked: Result<Asked<'a>, Error>,
     /// Whether it is the first POST with its `bulkId`.
     is_first: bool,
-}
-
-impl Entry<'_> {
-    /// Where an operation wanted to go that cannot be read.
-    fn location_asked_for(&self, base: &Base) -> Option<String> {
-        if self.operation.method == Some(BulkMethod::Post) {
-            return None;
-        }
-        let path = self.operation.path.as_deref()?;
-        Some(format!("{}/{}", base.as_str(), path.trim_start_matches('/')))
-    }
 }
 
 /// The request that an operation stands for.

@@ -220,7 +220,7 @@ impl<'a, S: Store, A: Authenticator> Job<'a, S, A> {
                 let created = self.created.get(&at);
                 created.map(|created| base.location(created.ty.endpoint(), created.id.as_str()))
             }
-            Err(_) => entry.location_asked_for(base),
+            Err(_) => self.provider.location_asked_for(base, &entry.operation),
         };
         match outcome {
             Ok(done) => {

@@ -456,6 +456,25 @@ fn b05_a_resource_may_refer_to_itself() {
 }
 
 #[test]
+fn b11_a_path_that_names_no_resource_is_no_location() {
+    let server = server();
+    let delete = |path: &str| json!({"method": "DELETE", "path": path});
+    let results = server.bulk(json!([
+        delete("/Users/x?a=b"),
+        delete(""),
+        delete("/Users"),
+        delete("/Nowhere/x"),
+        delete("/Users/x/y"),
+        {"method": "PUT", "path": "/Users/bulkId:x"},
+    ]));
+    for result in &results {
+        assert_eq!(result.get("location"), None, "{result}");
+    }
+    let url = format!("{BASE}/Users/x");
+    assert_eq!(server.bulk(json!([delete(&url)]))[0]["location"], url);
+}
+
+#[test]
 fn b05_a_circle_whose_other_half_fails_leaves_nothing_behind() {
     let server = server();
     server.group("taken", &[]);
