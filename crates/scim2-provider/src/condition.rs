@@ -36,10 +36,12 @@ impl Condition {
             return Err(Error::not_found("there is no such resource"));
         }
         let lists = |tags: &EntityTags| tags.matches(&seen_version(before, self.with_groups));
-        if self.if_match.as_ref().is_some_and(|tags| !lists(tags))
-            || self.if_none_match.as_ref().is_some_and(lists)
-        {
+        if self.if_match.as_ref().is_some_and(|tags| !lists(tags)) {
             return Err(Error::precondition_failed());
+        }
+        if self.if_none_match.as_ref().is_some_and(lists) {
+            return Err(Error::precondition_failed()
+                .detail("the resource is in a version that `If-None-Match` excludes"));
         }
         Ok(())
     }

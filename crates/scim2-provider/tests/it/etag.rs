@@ -212,7 +212,11 @@ fn h09_a_write_that_must_not_meet_a_version_is_412_where_it_does() {
         let before = server.get(path).is(200);
         for listed in ["*".to_owned(), before.version(), format!("\"x\", {}", before.version())] {
             let headers = [("if-none-match", listed.as_str())];
-            server.call(method, path, &headers, body.as_bytes()).is(412);
+            let refused = server.call(method, path, &headers, body.as_bytes()).is(412);
+            // Nobody has changed it.
+            let detail = refused.body["detail"].as_str().unwrap();
+            assert!(detail.contains("`If-None-Match`"), "{detail}");
+            assert!(!detail.contains("changed"), "{detail}");
             assert_eq!(server.get(path).is(200).body, before.body, "{method} {path} {listed}");
         }
     }
