@@ -7,6 +7,7 @@ mod id;
 mod integrity;
 mod migrate;
 mod outbox;
+mod precedence;
 mod query;
 mod queue;
 mod read;

@@ -1,6 +1,7 @@
 //! Many writers at once.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use scim2_core::resource::ResourceId;
 use scim2_provider::store::{Load, Store, StoreError, Stored, Write};
@@ -16,9 +17,13 @@ promises! {
     "concurrent.same-name", "of 64 inserts of one name one succeeds" => same_name;
     "concurrent.updates", "of 64 updates at once none is lost" => updates;
     "concurrent.members", "of 64 changes of a group's members at once none is lost" => members;
+    "concurrent.rename", "a group whose members change all the time is renamed and deleted"
+        => h10_a_group_whose_members_change_is_renamed_and_deleted;
 }
 
 const WRITERS: usize = 64;
+/// How often a group gets another name.
+const RENAMES: usize = 4;
 
 /// Runs this for each writer, all at once.
 async fn at_once<F>(mut work: impl FnMut(usize) -> F) -> Result<Vec<F::Output>, Fault>
@@ -142,4 +147,44 @@ async fn members(kit: &Kit) -> Result<(), Fault> {
     equal("the members", &values(&stored, "members"), &expected)?;
     let count = stored.resource.get("members").and_then(Value::as_array).map_or(0, Vec::len);
     equal("the number of members", &count, &(WRITERS / 2))
+}
+
+async fn h10_a_group_whose_members_change_is_renamed_and_deleted(kit: &Kit) -> Result<(), Fault> {
+    let group = kit.insert_group("g", &[]).await?;
+    let done = Arc::new(AtomicBool::new(false));
+    let results = at_once(|number| {
+        let (kit, group, done) = (kit.clone(), group.clone(), Arc::clone(&done));
+        async move {
+            if number == 0 {
+                let result = rename_and_delete(&kit, &group).await;
+                done.store(true, Ordering::Relaxed);
+                return result;
+            }
+            let member = ResourceId::from(format!("member{number}"));
+            while !done.load(Ordering::Relaxed) {
+                for (add, remove) in [(vec![&member], vec![]), (vec![], vec![&member])] {
+                    match kit.change_members(&group, &add, &remove).await {
+                        // It is gone, and this is over soon.
+                        Ok(_) | Err(StoreError::Conflict | StoreError::NotFound) => {}
+                        Err(other) => return Err(other.into()),
+                    }
+                    tokio::task::yield_now().await;
+                }
+            }
+            Ok(())
+        }
+    })
+    .await?;
+    results.into_iter().collect()
+}
+
+/// Each must succeed, however many others change the group (ruling H10).
+async fn rename_and_delete(kit: &Kit, group: &ResourceId) -> Result<(), Fault> {
+    for number in 0..RENAMES {
+        let name = json!({"displayName": format!("g{number}")});
+        let renamed = kit.replace(&kit.group, group, Load::WithoutMembers, name.clone()).await??;
+        equal("the name", &renamed.stored.resource.get("displayName"), &name.get("displayName"))?;
+        tokio::task::yield_now().await;
+    }
+    Ok(kit.delete(&kit.group, group).await?)
 }

@@ -44,6 +44,7 @@ pub(crate) enum StoreFault {
     RemoveOfStrangerFails,
     UpdateDropsMembers,
     UpdateLoses,
+    UpdateGivesUp,
     UpdateSwallowsRefusal,
     UpdateWithoutEffectChanges,
     SameVersion,
@@ -302,6 +303,14 @@ impl Store for FaultyStore {
             tokio::task::yield_now().await;
             let change = Box::new(move |_: &Stored| Ok(Some(write.clone())));
             return self.inner.update(&scope, ty, id, load, change).await;
+        }
+        if self.is(StoreFault::UpdateGivesUp) {
+            // Others go first, and there is no second try.
+            tokio::task::yield_now().await;
+            let now = self.inner.get(&scope, ty, id, load).await?;
+            if now.map(|now| now.version) != before.as_ref().map(|before| before.version.clone()) {
+                return Err(StoreError::Conflict);
+            }
         }
         let load = match self.fault {
             StoreFault::UpdateDropsMembers => Load::Full,

@@ -15,7 +15,7 @@ use crate::faulty_store::{FaultyStore, StoreFault};
 use crate::support::{self, Dialect, TOKEN, check_in_process};
 
 /// Faults of a store, each with the promise that it breaks.
-const STORE_FAULTS: [(StoreFault, &str); 41] = [
+const STORE_FAULTS: [(StoreFault, &str); 42] = [
     (StoreFault::IgnoresFilter, "query.filter"),
     (StoreFault::SkipsUnassigned, "agree.filters"),
     (StoreFault::DropsTenant, "tenants.reads"),
@@ -42,6 +42,7 @@ const STORE_FAULTS: [(StoreFault, &str); 41] = [
     (StoreFault::RemoveOfStrangerFails, "members.no-effect"),
     (StoreFault::UpdateDropsMembers, "members.without"),
     (StoreFault::UpdateLoses, "concurrent.updates"),
+    (StoreFault::UpdateGivesUp, "concurrent.rename"),
     (StoreFault::UpdateSwallowsRefusal, "write.update-sees"),
     (StoreFault::UpdateWithoutEffectChanges, "write.unchanged"),
     (StoreFault::SameVersion, "write.versions"),

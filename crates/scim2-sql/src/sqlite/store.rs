@@ -27,6 +27,7 @@ use super::migrate::{
     type_rules,
 };
 use super::outbox::Entry;
+use super::precedence::Precedence;
 use super::read::{COLUMNS, Kept, Reader, id_column};
 use super::threads::{Threads, Writing};
 use super::write::New;
@@ -83,6 +84,7 @@ struct Inner {
     secrets: Secrets,
     turns: Turns,
     known: Known,
+    precedence: Precedence,
     path: PathBuf,
     /// Held as long as the file is open.
     _lock: File,
@@ -342,7 +344,8 @@ impl Store for SqliteStore {
     ) -> Result<Updated, StoreError> {
         self.meet(ty).await?;
         let _turn = self.inner.turns.take(scope, id).await;
-        for _ in 0..MAX_RACES {
+        for lost in 0..MAX_RACES {
+            let _pass = self.inner.precedence.pass(lost).await;
             let (scope, ty, id) = (scope.clone(), ty.clone(), id.clone());
             let (reader_scope, reader_ty) = (scope.clone(), ty.clone());
             let (row, before) = self
@@ -391,6 +394,7 @@ impl Store for SqliteStore {
         record: Option<&ChangeRecord>,
     ) -> Result<Updated, StoreError> {
         self.meet(ty).await?;
+        let _pass = self.inner.precedence.pass(0).await;
         let (scope, ty, id, now) = (scope.clone(), ty.clone(), id.clone(), self.now());
         let (expected, delta, record) = (expected.cloned(), delta.clone(), record.cloned());
         self.inner
@@ -426,7 +430,8 @@ impl Store for SqliteStore {
     ) -> Result<(), StoreError> {
         self.meet(ty).await?;
         let _turn = self.inner.turns.take(scope, id).await;
-        for _ in 0..MAX_RACES {
+        for lost in 0..MAX_RACES {
+            let _pass = self.inner.precedence.pass(lost).await;
             let (reader_scope, reader_ty, reader_id) = (scope.clone(), ty.clone(), id.clone());
             let (row, before, referrers) = self
                 .inner
@@ -617,6 +622,7 @@ impl SqliteStoreBuilder {
                 secrets: self.secrets,
                 turns: Turns::default(),
                 known: Known::default(),
+                precedence: Precedence::default(),
                 path: path.to_owned(),
                 _lock: lock,
             }),
