@@ -21,6 +21,12 @@ pub(crate) fn place(type_name: &str) -> String {
     format!("keys:{type_name}")
 }
 
+/// The name under which it is kept how often the keys of a type were made anew.
+#[cfg(feature = "postgres")]
+pub(crate) fn generation_place(type_name: &str) -> String {
+    format!("generation:{type_name}")
+}
+
 /// The rules of a type, the same text for the same keys.
 pub(crate) fn of(ty: &ResourceType) -> String {
     let mut lines = BTreeSet::new();
@@ -81,47 +87,60 @@ pub(crate) fn difference(kept: &str, wanted: &str) -> String {
 
 /// Types whose rules are those that are kept in the store, so that it need not be asked again.
 #[derive(Debug, Default)]
-pub(crate) struct Known(Mutex<Types>);
+pub(crate) struct Known(Mutex<HashMap<Box<str>, Met>>);
 
-/// Types by their names, each with its rules.
-type Types = HashMap<Box<str>, (ResourceType, Arc<str>)>;
+/// A type with its rules.
+#[derive(Debug)]
+struct Met {
+    ty: ResourceType,
+    rules: Arc<str>,
+    /// How often the keys were made anew before.
+    generation: i64,
+}
 
 impl Known {
     /// How many types are remembered; more are asked for again.
     const CAPACITY: usize = 1000;
 
-    /// Whether this type has the rules that are kept for it; if that is not known, its rules.
-    pub(crate) fn ask(&self, ty: &ResourceType) -> Result<(), Arc<str>> {
-        if let Some((known, _)) = self.known().get(ty.name())
-            && is_same(known, ty)
+    /// The generation of this type's keys, if they are known to be made by its rules; if that is not
+    /// known, its rules.
+    pub(crate) fn ask(&self, ty: &ResourceType) -> Result<i64, Arc<str>> {
+        if let Some(met) = self.known().get(ty.name())
+            && is_same(&met.ty, ty)
         {
-            return Ok(());
+            return Ok(met.generation);
         }
         let rules: Arc<str> = of(ty).into();
         match self.known().get_mut(ty.name()) {
-            Some((known, old)) if *old == rules => {
-                known.clone_from(ty);
-                Ok(())
+            Some(met) if met.rules == rules => {
+                met.ty.clone_from(ty);
+                Ok(met.generation)
             }
             _ => Err(rules),
         }
     }
 
-    pub(crate) fn put(&self, ty: &ResourceType, rules: Arc<str>) {
+    pub(crate) fn put(&self, ty: &ResourceType, rules: Arc<str>, generation: i64) {
         let mut known = self.known();
         if known.len() >= Self::CAPACITY {
             known.clear();
         }
-        known.insert(ty.name().into(), (ty.clone(), rules));
+        known.insert(ty.name().into(), Met { ty: ty.clone(), rules, generation });
+    }
+
+    /// Forgets all: somebody else has made keys anew.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn clear(&self) {
+        self.known().clear();
     }
 
     /// The types that are known, with their rules.
     #[cfg(feature = "postgres")]
     pub(crate) fn all(&self) -> Vec<(Box<str>, Arc<str>)> {
-        self.known().iter().map(|(name, (_, rules))| (name.clone(), Arc::clone(rules))).collect()
+        self.known().iter().map(|(name, met)| (name.clone(), Arc::clone(&met.rules))).collect()
     }
 
-    fn known(&self) -> MutexGuard<'_, Types> {
+    fn known(&self) -> MutexGuard<'_, HashMap<Box<str>, Met>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -147,8 +166,8 @@ mod tests {
         let others = users.clone().with_returned("groups", Returned::Request).unwrap();
         assert_eq!(of(&users), of(&others));
         let known = Known::default();
-        known.put(&users, of(&users).into());
-        assert_eq!(known.ask(&others), Ok(()));
+        known.put(&users, of(&users).into(), 0);
+        assert_eq!(known.ask(&others), Ok(0));
     }
 
     #[test]
@@ -157,12 +176,12 @@ mod tests {
         let unique = groups.clone().with_unique_external_id();
         assert_ne!(of(&groups), of(&unique));
         let known = Known::default();
-        known.put(&groups, of(&groups).into());
+        known.put(&groups, of(&groups).into(), 0);
         let rules = known.ask(&unique).unwrap_err();
         assert_eq!(
             difference(&of(&groups), &rules),
             "nothing in the store, `externalId unique` now"
         );
-        assert_eq!(known.ask(&groups), Ok(()));
+        assert_eq!(known.ask(&groups), Ok(0));
     }
 }

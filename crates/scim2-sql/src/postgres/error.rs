@@ -129,6 +129,8 @@ pub(crate) enum Failure {
     Lost(tokio_postgres::Error),
     /// A statement is not prepared any more, or for tables as they were; nothing was changed.
     Stale(tokio_postgres::Error),
+    /// Another process has made the keys anew that a change was to write; nothing was changed.
+    Outdated,
 }
 
 impl From<ConnectError> for Failure {
@@ -208,6 +210,10 @@ impl Failure {
             Self::Race => StoreError::Conflict,
             Self::Lost(error) => unavailable(error),
             Self::Stale(error) => store_error(error),
+            Self::Outdated => StoreError::Unavailable {
+                retry_after: Some(RETRY_AFTER),
+                source: Some("another process has made the keys anew".into()),
+            },
         }
     }
 }

@@ -89,33 +89,40 @@ pub(crate) async fn type_rules(
     row.map(|row| row.try_get(0)).transpose()
 }
 
-/// Whether the keys of a type, if there are any, were made by these rules; whether there are any.
+/// Whether the keys of a type, if there are any, were made by these rules; their generation, none if
+/// there are none.
 pub(crate) async fn check_type_rules(
     client: &impl GenericClient,
     type_name: &str,
     rules: &str,
-) -> Result<bool, ConnectError> {
-    match type_rules(client, type_name).await? {
-        None => Ok(false),
-        Some(kept) if kept == rules => Ok(true),
-        Some(kept) => Err(ConnectError::TypeRules {
-            resource_type: type_name.to_owned(),
-            difference: rules::difference(&kept, rules),
-        }),
+) -> Result<Option<i64>, ConnectError> {
+    let sql = "SELECT r.v, COALESCE(g.v, '0')::bigint FROM scim_meta r
+               LEFT JOIN scim_meta g ON g.k = $2 WHERE r.k = $1";
+    let places = [rules::place(type_name), rules::generation_place(type_name)];
+    let [place, generation] = &places;
+    let Some(row) = client.query_opt(sql, &[place, generation]).await? else { return Ok(None) };
+    let kept: &str = row.try_get(0)?;
+    if kept == rules {
+        return Ok(Some(row.try_get(1)?));
     }
+    Err(ConnectError::TypeRules {
+        resource_type: type_name.to_owned(),
+        difference: rules::difference(kept, rules),
+    })
 }
 
-/// Notes the rules that the first keys of a type are made by.
+/// Notes the rules that the first keys of a type are made by; their generation.
 pub(crate) async fn put_type_rules(
     client: &impl GenericClient,
     type_name: &str,
     rules: &str,
-) -> Result<(), ConnectError> {
+) -> Result<i64, ConnectError> {
     let sql = "INSERT INTO scim_meta (k, v) VALUES ($1, $2) ON CONFLICT (k) DO NOTHING";
     client.execute(sql, &[&rules::place(type_name), &rules]).await?;
-    check_type_rules(client, type_name, rules).await.map(drop)
+    Ok(check_type_rules(client, type_name, rules).await?.unwrap_or_default())
 }
 
+/// The version of the rules of comparison that the keys were made by.
 pub(crate) async fn fold_version(
     client: &impl GenericClient,
 ) -> Result<String, tokio_postgres::Error> {

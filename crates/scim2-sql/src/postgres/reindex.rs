@@ -63,7 +63,10 @@ pub(crate) async fn reindex(
     }
     let put = "INSERT INTO scim_meta (k, v) VALUES ($1, $2)
                ON CONFLICT (k) DO UPDATE SET v = excluded.v";
+    let next = "INSERT INTO scim_meta (k, v) VALUES ($1, '1')
+                ON CONFLICT (k) DO UPDATE SET v = (scim_meta.v::bigint + 1)::text";
     for ty in outdated.values() {
+        transaction.execute(next, &[&rules::generation_place(ty.name())]).await?;
         transaction.execute(put, &[&rules::place(ty.name()), &rules::of(ty)]).await?;
     }
     transaction.execute(put, &[&"fold_version", &FOLD_VERSION.as_str()]).await?;

@@ -188,34 +188,45 @@ impl PostgresStore {
                     // The other connections have the same statements.
                     self.inner.pool.manager().statement_caches.clear();
                 }
-                Err(failure) => return Err(failure.into_store_error()),
+                Err(failure) => {
+                    if matches!(failure, Failure::Outdated) {
+                        self.inner.known.clear();
+                    }
+                    return Err(failure.into_store_error());
+                }
             }
         }
     }
 
-    /// Refuses a type whose keys were made by other rules.
-    async fn meet(&self, ty: &ResourceType) -> Result<(), StoreError> {
-        let Err(rules) = self.inner.known.ask(ty) else { return Ok(()) };
+    /// Refuses a type whose keys were made by other rules; the generation of its keys.
+    async fn meet(&self, ty: &ResourceType) -> Result<i64, StoreError> {
+        let rules = match self.inner.known.ask(ty) {
+            Ok(generation) => return Ok(generation),
+            Err(rules) => rules,
+        };
         let asked = &rules;
         let met = self.retried(move |client| async move {
             Ok(check_type_rules(&***client, ty.name(), asked).await?)
         });
-        if met.await? {
-            self.inner.known.put(ty, rules);
-        }
-        Ok(())
+        // Without keys there are no resources.
+        let Some(generation) = met.await? else { return Ok(0) };
+        self.inner.known.put(ty, rules, generation);
+        Ok(generation)
     }
 
     /// The same before there are keys, whose rules are noted.
-    async fn meet_first(&self, ty: &ResourceType) -> Result<(), StoreError> {
-        let Err(rules) = self.inner.known.ask(ty) else { return Ok(()) };
+    async fn meet_first(&self, ty: &ResourceType) -> Result<i64, StoreError> {
+        let rules = match self.inner.known.ask(ty) {
+            Ok(generation) => return Ok(generation),
+            Err(rules) => rules,
+        };
         let noted = &rules;
-        self.retried(move |client| async move {
+        let met = self.retried(move |client| async move {
             Ok(put_type_rules(&***client, ty.name(), noted).await?)
-        })
-        .await?;
-        self.inner.known.put(ty, rules);
-        Ok(())
+        });
+        let generation = met.await?;
+        self.inner.known.put(ty, rules, generation);
+        Ok(generation)
     }
 
     /// A connection.
@@ -348,7 +359,7 @@ impl Store for PostgresStore {
         ty: &ResourceType,
         write: Write,
     ) -> Result<Stored, StoreError> {
-        self.meet_first(ty).await?;
+        let generation = self.meet_first(ty).await?;
         let Write { resource, record, .. } = write;
         let mut content = Content::of(ty, resource.into_inner())?;
         let secrets = self.hash(&mut content).await?;
@@ -360,7 +371,7 @@ impl Store for PostgresStore {
             let numbers = Numbers::make(names, &client, scope, ty, content, secrets).await?;
             let transaction = client.transaction().await?;
             let writer = Writer { transaction: &transaction, scope, ty, numbers: &numbers };
-            let kept = writer.insert(id, content, secrets, now).await?;
+            let kept = writer.insert(id, content, secrets, generation, now).await?;
             let (tenant, rtype) = (numbers.tenant, numbers.rtype);
             let reader = Reader { client: &transaction, scope, ty, tenant, rtype };
             let stored = reader.one(kept, Load::Full).await?;
@@ -379,7 +390,7 @@ impl Store for PostgresStore {
         load: Load,
         mut change: Change<'_>,
     ) -> Result<Updated, StoreError> {
-        self.meet(ty).await?;
+        let generation = self.meet(ty).await?;
         let _turn = self.inner.turns.take(scope, id).await;
         let names = &self.inner.names;
         for attempt in 1..=MAX_RACES {
@@ -406,7 +417,8 @@ impl Store for PostgresStore {
                         Numbers::make(names, &client, scope, ty, content, secrets).await?;
                     let transaction = client.transaction().await?;
                     let writer = Writer { transaction: &transaction, scope, ty, numbers: &numbers };
-                    let after = writer.replace(kept, content, secrets, load, now).await?;
+                    let after =
+                        writer.replace(kept, content, secrets, load, generation, now).await?;
                     let Some(after) = after else { return Ok(None) };
                     let (tenant, rtype) = (numbers.tenant, numbers.rtype);
                     let reader = Reader { client: &transaction, scope, ty, tenant, rtype };
@@ -622,7 +634,7 @@ impl PostgresStoreBuilder {
     ///
     /// Keys are made in one transaction, during which others may read and wait with their changes.
     /// All processes that share the database must have the same catalog: one that goes on with
-    /// another is no longer [`ready`](Store::ready).
+    /// another is no longer [`ready`](Store::ready), and what it writes is refused.
     ///
     /// Without it a type with other rules than those of its keys is refused when it is first used.
     #[must_use]

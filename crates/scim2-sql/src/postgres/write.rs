@@ -19,9 +19,9 @@ use super::error::{Failure, Postgres};
 use super::names::Names;
 use super::read::{Kept, Reader, columns, id_key};
 use crate::keys::{escape, indexed, unescape};
-use crate::search;
 use crate::secret::Hashed;
 use crate::shape::{Content, EXTERNAL_ID, Member, clear_reference};
+use crate::{rules, search};
 
 /// The numbers of everything that a change may write, made before its transaction begins.
 pub(crate) struct Numbers {
@@ -89,12 +89,13 @@ pub(crate) struct Writer<'a, 't> {
 }
 
 impl Writer<'_, '_> {
-    /// Adds a resource; its row.
+    /// Adds a resource, whose keys are of a generation; its row.
     pub(crate) async fn insert(
         &self,
         id: &str,
         content: &Content,
         secrets: &[Hashed],
+        generation: i64,
         now: i64,
     ) -> Result<Kept, Failure> {
         let mut document = content.document.clone();
@@ -104,14 +105,20 @@ impl Writer<'_, '_> {
         let sql = "INSERT INTO scim_resource
                    (tenant, rtype, id, version, created, modified, display_name, user_name, doc,
                     search)
-                   VALUES ($1, $2, $3, 1, $4, $4, $5, $6, $7, $8::text::jsonb) RETURNING pk";
+                   VALUES ($1, $2, $3, 1, $4, $4, $5, $6, $7, $8::text::jsonb)
+                   RETURNING pk, (SELECT v FROM scim_meta WHERE k = $9)";
         let (display_name, user_name) = names(content);
         let (doc, search) = (text(&document)?, text(&search::document(self.ty, id, &document))?);
         let (tenant, rtype) = (self.numbers.tenant, self.numbers.rtype);
+        let place = rules::generation_place(self.ty.name());
         let row = self
-            .query_one(sql, &[&tenant, &rtype, &id, &now, &display_name, &user_name, &doc, &search])
+            .query_one(
+                sql,
+                &[&tenant, &rtype, &id, &now, &display_name, &user_name, &doc, &search, &place],
+            )
             .await?;
         let pk: i64 = row.try_get(0)?;
+        expect_generation(&row, 1, generation)?;
         self.add_unique(pk, &self.numbers.unique(content)?).await?;
         self.add_indexed(pk, &self.numbers.indexed(content)?).await?;
         self.put_external_id(pk, content, document.text(EXTERNAL_ID)).await?;
@@ -131,6 +138,7 @@ impl Writer<'_, '_> {
         content: &Content,
         secrets: &[Hashed],
         load: Load,
+        generation: i64,
         now: i64,
     ) -> Result<Option<Kept>, Failure> {
         let pk = before.pk;
@@ -146,14 +154,20 @@ impl Writer<'_, '_> {
         let sql = "UPDATE scim_resource
                    SET version = version + 1, modified = GREATEST($3, modified + 1),
                        display_name = $4, user_name = $5, doc = $6, search = $7::text::jsonb
-                   WHERE pk = $1 AND version = $2 RETURNING version, modified";
+                   WHERE pk = $1 AND version = $2
+                   RETURNING version, modified, (SELECT v FROM scim_meta WHERE k = $8)";
+        let place = rules::generation_place(self.ty.name());
         let (display_name, user_name) = names(content);
         let doc = text(&document)?;
         let search = text(&search::document(self.ty, &before.id, &document))?;
         let row = self
-            .query_opt(sql, &[&pk, &before.version, &now, &display_name, &user_name, &doc, &search])
+            .query_opt(
+                sql,
+                &[&pk, &before.version, &now, &display_name, &user_name, &doc, &search, &place],
+            )
             .await?;
         let Some(row) = row else { return Ok(None) };
+        expect_generation(&row, 2, generation)?;
 
         // The keys that are there are those of the row as it was read: it still has that version.
         let old = Content::of(self.ty, old)?;
@@ -646,6 +660,13 @@ pub(crate) async fn query(
 ) -> Result<Vec<Row>, Failure> {
     let statement = client.prepare_cached(sql).await?;
     Ok(client.query(&statement, values).await?)
+}
+
+/// Refuses a change whose keys are not of the generation that the database has come to: another
+/// process has made keys anew, by rules that may be others.
+fn expect_generation(row: &Row, column: usize, expected: i64) -> Result<(), Failure> {
+    let found = row.try_get::<_, Option<&str>>(column)?.unwrap_or("0");
+    if found.parse() == Ok(expected) { Ok(()) } else { Err(Failure::Outdated) }
 }
 
 /// The key of an attribute with `caseExact`.

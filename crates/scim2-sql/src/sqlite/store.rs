@@ -205,7 +205,8 @@ impl SqliteStore {
             check_type_rules(connection, &name, &asked).map_err(OpenError::into_store_error)
         };
         if self.read(work).await? {
-            self.inner.known.put(ty, rules);
+            // Nobody else makes keys as long as the file is open.
+            self.inner.known.put(ty, rules, 0);
         }
         Ok(())
     }
@@ -222,7 +223,7 @@ impl SqliteStore {
             noted.map_err(OpenError::into_store_error)
         })
         .await?;
-        self.inner.known.put(ty, rules);
+        self.inner.known.put(ty, rules, 0);
         Ok(())
     }
 

@@ -128,8 +128,29 @@ fn sec_11_a_catalog_in_which_an_attribute_became_unique_has_its_keys_made() {
             assert!(new.check(&catalog).await.unwrap().is_sound());
             new.ready().await.unwrap();
         }
-        // Who goes on by the old rules is not to be asked.
+        // Who goes on by the old rules is not to be asked, and writes nothing.
         store.ready().await.unwrap_err();
+        let late = || valid(&groups, body("sales"));
+        let error = store.insert(&scope, &groups, late().into()).await.unwrap_err();
+        assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+        let error = store.insert(&scope, &groups, late().into()).await.unwrap_err();
+        assert!(matches!(error, StoreError::Internal(_)), "{error}");
+        // Nor does who still has the old rules at hand when keys are made anew and back again.
+        let strict = || PostgresStore::builder().reindex(Catalog::standard());
+        let store = strict().connect(&url).await.unwrap();
+        store.get(&scope, &groups, &id, Load::Full).await.unwrap();
+        open().await.unwrap();
+        let rename = || {
+            let groups = groups.clone();
+            let body = json!({"displayName": "other"});
+            Box::new(move |_: &Stored| Ok(Some(valid(&groups, body.clone()).into())))
+        };
+        let late = store.update(&scope, &groups, &id, Load::Full, rename()).await;
+        assert!(matches!(late, Err(StoreError::Unavailable { .. })), "{late:?}");
+        strict().connect(&url).await.unwrap();
+        store.update(&scope, &groups, &id, Load::Full, rename()).await.unwrap();
+        assert!(store.check(&Catalog::standard()).await.unwrap().is_sound());
+        open().await.unwrap();
         // Once is enough.
         let store = PostgresStore::connect(&url).await.unwrap();
         store.get(&scope, ty, &id, Load::Full).await.unwrap();
