@@ -5,7 +5,7 @@ use http::StatusCode;
 use scim2_core::catalog::Resolved;
 use scim2_core::change::MemberDelta;
 use scim2_core::etag::Version;
-use scim2_core::patch_op::PatchOp;
+use scim2_core::patch_op::{PatchOp, PatchOperation};
 use scim2_core::policy::PutMissing;
 use scim2_core::project::{Projection, Written};
 use scim2_core::resource::ResourceId;
@@ -186,10 +186,12 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
                     Load::WithoutMembers if !self.needs_members(ty, &op) => condition.load(shown),
                     _ => Load::Full,
                 };
+                let password = self.patches_password(ty, &op);
                 let change = |before: &Stored| {
                     condition.check(ty, before)?;
                     let (after, changes) = view.patched(&before.resource, &op, &self.policy)?;
                     check_members(ty, &after)?;
+                    self.check_password(&after, password)?;
                     if !changes.is_empty() {
                         self.check_patched(ty, &after)?;
                     }
@@ -268,22 +270,43 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     /// A PATCH without what it says of the password, where passwords cannot be changed; or an
     /// error, unless the policy has it ignored (ruling W25).
     fn without_password(&self, ty: &ResourceType, mut op: PatchOp) -> Result<PatchOp, Error> {
-        let touched = paths(&op).any(|path| self.names_password(ty, path));
-        if self.service.change_password.supported || !touched {
+        if self.service.change_password.supported || !self.patches_password(ty, &op) {
             return Ok(op);
         }
         if !self.policy.password_ignore {
             return Err(password_refused());
         }
-        op.operations.retain_mut(|operation| match (&operation.path, &mut operation.value) {
-            (Some(path), _) => !self.names_password(ty, path),
-            (None, Some(Value::Object(values))) => {
-                values.retain(|path, _| !self.names_password(ty, path));
-                !values.is_empty()
+        op.operations.retain_mut(|operation| {
+            if let Some(path) = path_of(operation) {
+                return !self.names_password(ty, path);
             }
-            (None, _) => true,
+            let Some(Value::Object(values)) = &mut operation.value else { return true };
+            values.retain(|key, value| match value {
+                Value::Object(values) if is_base(ty, key) => {
+                    values.retain(|path, _| !self.names_password(ty, path));
+                    !values.is_empty()
+                }
+                _ => !self.names_password(ty, key),
+            });
+            !values.is_empty()
         });
         Ok(op)
+    }
+
+    fn patches_password(&self, ty: &ResourceType, op: &PatchOp) -> bool {
+        paths(ty, op).into_iter().any(|path| self.names_password(ty, path))
+    }
+
+    /// Whether what a PATCH makes of the password is what will be: one that is set is one that can
+    /// be, and one that is taken away is not kept all the same (ruling W25).
+    fn check_password(&self, after: &Resource, patched: bool) -> Result<(), Error> {
+        match after.get(PASSWORD) {
+            Some(_) if !self.service.change_password.supported => Err(password_refused()),
+            None if patched => {
+                Err(Error::invalid_value("`password` cannot be removed, only set anew"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn names_password(&self, ty: &ResourceType, path: &str) -> bool {
@@ -330,7 +353,8 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
 
     /// The attributes that a PATCH writes.
     fn written(&self, ty: &ResourceType, op: &PatchOp) -> Written {
-        let paths: Vec<String> = paths(op)
+        let paths: Vec<String> = paths(ty, op)
+            .into_iter()
             .filter_map(|path| PatchPath::parse_with(path, &self.policy.syntax).ok())
             .map(|path| {
                 let sub_attr = path.sub_attr.or(path.attr.sub_attr);
@@ -359,16 +383,35 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
     }
 }
 
-/// What the operations of a PATCH name: their paths, and the keys of values without path.
-fn paths(op: &PatchOp) -> impl Iterator<Item = &str> {
-    op.operations.iter().flat_map(|operation| {
-        let path = operation.path.as_deref();
-        let keys = match &operation.value {
-            Some(Value::Object(values)) if path.is_none() => Some(values.keys()),
-            _ => None,
-        };
-        path.into_iter().chain(keys.into_iter().flatten().map(String::as_str))
-    })
+/// What the operations of a PATCH name: their paths, and the keys of values without path, those of
+/// an object under the URN of the base schema among them.
+fn paths<'a>(ty: &ResourceType, op: &'a PatchOp) -> Vec<&'a str> {
+    let mut paths = Vec::new();
+    for operation in &op.operations {
+        if let Some(path) = path_of(operation) {
+            paths.push(path);
+            continue;
+        }
+        for (key, value) in operation.value.iter().filter_map(Value::as_object).flatten() {
+            match value {
+                Value::Object(values) if is_base(ty, key) => {
+                    paths.extend(values.keys().map(String::as_str));
+                }
+                _ => paths.push(key),
+            }
+        }
+    }
+    paths
+}
+
+/// The path of an operation; an empty one is none, where it is no error (ruling P05).
+fn path_of(operation: &PatchOperation) -> Option<&str> {
+    operation.path.as_deref().filter(|path| !path.is_empty())
+}
+
+/// Whether a key stands for the attributes of the base schema.
+fn is_base(ty: &ResourceType, key: &str) -> bool {
+    key.eq_ignore_ascii_case(ty.schema().id.as_str())
 }
 
 /// Members are kept by their ids, so each must have one.

@@ -153,6 +153,49 @@ fn w25_a_new_password_is_refused_where_it_would_be_lost() {
 }
 
 #[test]
+fn w25_a_password_has_no_other_way_in() {
+    let forms = [
+        json!({"op": "add", "value": {USER: {"password": "n3w"}}}),
+        json!({"op": "replace", "value": {USER.to_uppercase(): {"PASSWORD": "n3w"}}}),
+        json!({"op": "add", "value": {format!("{USER}:password"): "n3w"}}),
+        json!({"op": "add", "path": format!("{USER}:password"), "value": "n3w"}),
+    ];
+    let strict = server();
+    let path = format!("/Users/{}", strict.user("a"));
+    for form in &forms {
+        strict.patch(&path, json!([form])).fails(400, "invalidValue").naming("password");
+    }
+    let ignoring = Setup::policy(|policy| policy.password_ignore = true).server();
+    let path = format!("/Users/{}", ignoring.user("a"));
+    let version = ignoring.get(&path).version();
+    for form in &forms {
+        assert_eq!(ignoring.patch(&path, json!([form])).is(200).version(), version, "{form}");
+    }
+}
+
+#[test]
+fn w25_nobody_believes_that_a_password_was_removed() {
+    let server = Setup::config(|c| c.change_password = scim2_provider::Offer::Yes).server();
+    let body = json!({"schemas": [USER], "userName": "a", "password": "t1meMa$heen"});
+    let path = format!("/Users/{}", server.post("/Users", body).is(201).id());
+    for operation in [
+        json!({"op": "remove", "path": "password"}),
+        json!({"op": "replace", "path": "password", "value": null}),
+        json!({"op": "replace", "value": {"password": null}}),
+        json!({"op": "replace", "value": {USER: {"password": null}}}),
+    ] {
+        let told = server.patch(&path, json!([operation])).fails(400, "invalidValue");
+        told.naming("password");
+    }
+    let anew = json!([
+        {"op": "remove", "path": "password"},
+        {"op": "add", "path": "password", "value": "n3w"},
+    ]);
+    server.patch(&path, anew).is(200);
+    server.patch(&path, json!([{"op": "add", "path": "title", "value": "x"}])).is(200);
+}
+
+#[test]
 fn w29_last_modified_always_moves_forward() {
     let server = server();
     let path = format!("/Users/{}", server.user("a"));
