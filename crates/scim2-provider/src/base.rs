@@ -153,15 +153,17 @@ impl BaseUrl {
             (_, Scheme::Http) => "http",
         };
         let host = trusted("x-forwarded-host", "host")
-            .or_else(|| header(HOST.as_str()))
+            // Where the target names the host, `Host` does not count (RFC 9112 §3.2.2).
             .or_else(|| parts.uri.authority().map(Authority::as_str))
+            .or_else(|| header(HOST.as_str()))
             .and_then(|host| host.parse::<Authority>().ok())
             .filter(|authority| !authority.as_str().contains('@'));
         let url = host.and_then(|host| {
             Url::parse(&format!("{scheme}://{host}/{}", prefix.trim_matches('/'))).ok()
         });
         url.map(Base::new).ok_or_else(|| {
-            Error::new(http::StatusCode::BAD_REQUEST).detail("the request needs a `Host` header")
+            Error::new(http::StatusCode::BAD_REQUEST)
+                .detail("the request needs a `Host` header that names a host")
         })
     }
 }

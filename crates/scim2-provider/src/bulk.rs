@@ -122,7 +122,7 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
             }
         }
         if method == Method::POST
-            && operation.bulk_id.is_none()
+            && operation.bulk_id.as_deref().unwrap_or_default().is_empty()
             && !self.policy.bulk.post_without_bulk_id
         {
             return Err(Error::invalid_syntax("a POST needs a `bulkId`"));

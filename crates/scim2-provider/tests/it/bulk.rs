@@ -140,7 +140,10 @@ fn r44_3_7_04_the_method_is_one_of_four() {
 
 #[test]
 fn r44_3_7_05_a_post_needs_a_bulk_id() {
-    let operation = json!({"method": "POST", "path": "/Users", "data": user("a")});
+    let mut operation = json!({"method": "POST", "path": "/Users", "data": user("a")});
+    let results = server().bulk(json!([operation]));
+    fails(&results[0], "400", "invalidSyntax");
+    operation["bulkId"] = "".into();
     let results = server().bulk(json!([operation]));
     fails(&results[0], "400", "invalidSyntax");
 }

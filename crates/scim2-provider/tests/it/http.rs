@@ -159,7 +159,10 @@ fn h13_the_base_url_can_come_from_the_request() {
     let location = |forwarded, headers: &[(&str, &str)]| {
         let mut request = http::Request::get("/ServiceProviderConfig");
         for (name, value) in headers {
-            request = request.header(*name, *value);
+            request = match *name {
+                "uri" => request.uri(*value),
+                name => request.header(name, *value),
+            };
         }
         let response = block_on(provider(forwarded).handle(request.body("".into()).unwrap()));
         let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
@@ -173,6 +176,9 @@ fn h13_the_base_url_can_come_from_the_request() {
     assert_eq!(location(Forwarded::Ignored, &proxied), expected("http://scim.example.com:8080"));
     assert_eq!(location(Forwarded::Trusted, &proxied), expected("https://example.com"));
     assert_eq!(location(Forwarded::Trusted, &[host]), expected("http://scim.example.com:8080"));
+    // RFC 9112 §3.2.2: what the target says counts, and `Host` does not.
+    let absolute = [host, ("uri", "http://example.org/ServiceProviderConfig")];
+    assert_eq!(location(Forwarded::Ignored, &absolute), expected("http://example.org"));
     assert_eq!(location(Forwarded::Ignored, &[]), Err(400));
     assert_eq!(location(Forwarded::Ignored, &[("host", "a@b")]), Err(400));
     assert_eq!(location(Forwarded::Ignored, &[("host", "a/b?c")]), Err(400));
