@@ -7,21 +7,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
 use http::header::HOST;
-use http::{HeaderMap, Request, Response, StatusCode, Version};
+use http::uri::Authority;
+use http::{HeaderMap, Request, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use scim2_core::Error;
 use scim2_provider::ClientAddress;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use crate::deadline::WriteDeadline;
+use crate::json::ScimError;
 
 /// The limits of [`serve_with`]. The defaults suit most; change single ones.
 #[derive(Clone, Copy, Debug)]
@@ -136,16 +139,20 @@ pub async fn serve_with(
 /// file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Whether a request says once which host it is for, as those of HTTP/1.1 must (RFC 9112 §3.2).
+/// Whether a request says once, and in words that can be a host's, which host it is for, as those
+/// of HTTP/1.1 must (RFC 9112 §3.2).
 fn names_its_host(version: Version, headers: &HeaderMap) -> bool {
-    let hosts = headers.get_all(HOST).iter().count();
-    hosts == 1 || hosts == 0 && version < Version::HTTP_11
+    let mut hosts = headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) => version < Version::HTTP_11,
+        (Some(host), None) => host.is_empty() || Authority::try_from(host.as_bytes()).is_ok(),
+        (Some(_), Some(_)) => false,
+    }
 }
 
-fn no_host() -> Response<Body> {
-    let mut response = Response::new(Body::from("the request needs one `Host` header"));
-    *response.status_mut() = StatusCode::BAD_REQUEST;
-    response
+fn no_host() -> Response {
+    let detail = "the request needs one `Host` header that names a host";
+    ScimError(Error::new(StatusCode::BAD_REQUEST).detail(detail)).into_response()
 }
 
 /// What hyper needs at least.

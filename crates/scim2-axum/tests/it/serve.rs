@@ -66,11 +66,15 @@ async fn a_request_says_once_which_host_it_is_for() {
         ("GET /Schemas HTTP/1.1\r\n", 400),
         ("GET /Schemas HTTP/1.1\r\nHost: a\r\nHost: b\r\n", 400),
         ("GET /Schemas HTTP/1.0\r\nHost: a\r\nHost: b\r\n", 400),
+        ("GET /Schemas HTTP/1.1\r\nHost: a b<\r\n", 400),
         ("GET /Schemas HTTP/1.1\r\nHost: a\r\n", 200),
+        ("GET /Schemas HTTP/1.1\r\nHost: [::1]:8080\r\n", 200),
         ("GET /Schemas HTTP/1.0\r\n", 200),
     ] {
         let request = format!("{request}Connection: close\r\n\r\n");
-        assert_eq!(server.raw(request.as_bytes()).await.status(), expected, "{request}");
+        let reply = server.raw(request.as_bytes()).await;
+        assert_eq!(reply.status(), expected, "{request}");
+        assert_eq!(reply.header("content-type"), Some("application/scim+json"), "{request}");
     }
 }
 
