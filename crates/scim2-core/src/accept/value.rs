@@ -158,6 +158,8 @@ impl ValueSeed<'_> {
             return Some(text.into());
         }
         match decode_binary(&text, reader.policy) {
+            // White space alone is as good as an empty string.
+            Some(bytes) if bytes.is_empty() && reader.policy.values.coerce_scalars => None,
             Some(bytes) if is_certificate && !is_der_sequence(&bytes) => {
                 self.malformed("the base64 of one DER certificate")
             }

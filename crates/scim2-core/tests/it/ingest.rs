@@ -1159,6 +1159,15 @@ fn some_policy() -> impl Strategy<Value = Policy> {
     prop::sample::select(vec![Policy::strict(), Policy::lenient(), keep])
 }
 
+#[test]
+fn w18_white_space_alone_is_no_binary() {
+    let user = ResourceType::user();
+    let body = br#"{"userName": "a", "x509Certificates": [{"value": " "}]}"#;
+    let read = user.ingest(body, &Policy::lenient()).unwrap();
+    assert_eq!(read.get("x509Certificates"), None);
+    assert!(user.ingest(body, &Policy::strict()).is_err());
+}
+
 proptest! {
     #[test]
     fn ingest_print_ingest_is_a_fixed_point(
