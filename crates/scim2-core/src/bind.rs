@@ -457,9 +457,9 @@ impl ResourceType {
     /// What must be unique about a resource (ruling W12): for each value of an attribute with
     /// uniqueness `server` or `global`, the attribute's path with its schema's URN, and the
     /// value's comparison key; that of a dateTime is its instant. `id` is not among them; it is the
-    /// store's own. `externalId` is, with
-    /// the base schema's URN, where [the type says so](Self::with_unique_external_id); a client of a
-    /// provisioning domain has another [key](Self::external_id_key) for it.
+    /// store's own. `externalId` is, with the base schema's URN, where [the type says
+    /// so](Self::with_unique_external_id); a client of a provisioning domain has another
+    /// [key](Self::external_id_key) for it.
     ///
     /// ```
     /// use scim2_core::{Resource, ResourceType};

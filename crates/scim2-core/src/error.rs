@@ -110,6 +110,13 @@ impl Error {
 
     /// 504: for this reason nobody knows whether the request did what it asks. A client should look
     /// before it tries again.
+    ///
+    /// ```
+    /// use scim2_core::Error;
+    /// let error = Error::unknown_outcome("the database was lost");
+    /// assert_eq!(error.status(), 504);
+    /// assert_eq!(error.message(), Some("the database was lost, and may have taken effect"));
+    /// ```
     #[must_use]
     pub fn unknown_outcome(reason: impl fmt::Display) -> Self {
         Self::new(StatusCode::GATEWAY_TIMEOUT)

@@ -236,11 +236,19 @@ impl Projection {
             Mode::Except(named) => !named.has(None, name, None),
         }
     }
-}
 
-impl Projection {
-    /// The same for an answer to a request that writes nothing: what is returned on request must
-    /// then be named.
+    /// The same for an answer to a request that writes nothing: what is returned on request (RFC
+    /// 7643 §7) must then be named.
+    ///
+    /// ```
+    /// use scim2_core::ResourceType;
+    /// use scim2_core::project::Projection;
+    /// use scim2_core::schema::Returned;
+    /// let users = ResourceType::user().with_returned("groups", Returned::Request)?;
+    /// assert!(!Projection::all().needs_reading(&users, "groups"));
+    /// assert!(Projection::all().needs_reading(&users, "emails"));
+    /// # Ok::<(), scim2_core::Error>(())
+    /// ```
     #[must_use]
     pub fn needs_reading(&self, resource_type: &ResourceType, name: &str) -> bool {
         let attribute = resource_type.attribute(name);

@@ -150,7 +150,7 @@ impl<'de> Parser<'de> {
         })
     }
 
-    /// One or two `\uXXXX`, after the first `\u`.
+    /// A character in one escape of four hexadecimal digits, or two, after the first `\u`.
     fn code_point(&mut self) -> Result<char, Failure> {
         let first = self.hex()?;
         let code = if (0xD800..0xDC00).contains(&first) {
