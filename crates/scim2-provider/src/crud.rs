@@ -186,7 +186,9 @@ impl<S: Store, A: Authenticator> ServiceProvider<S, A> {
                     Load::WithoutMembers if !self.needs_members(ty, &op) => condition.load(shown),
                     _ => Load::Full,
                 };
-                let password = self.patches_password(ty, &op);
+                // Where it cannot be changed, nothing of it is left in the request.
+                let password =
+                    self.service.change_password.supported && self.patches_password(ty, &op);
                 let change = |before: &Stored| {
                     condition.check(ty, before)?;
                     let (after, changes) = view.patched(&before.resource, &op, &self.policy)?;
@@ -405,7 +407,7 @@ fn paths<'a>(ty: &ResourceType, op: &'a PatchOp) -> Vec<&'a str> {
 }
 
 /// The path of an operation; an empty one is none, where it is no error (ruling P05).
-fn path_of(operation: &PatchOperation) -> Option<&str> {
+pub(crate) fn path_of(operation: &PatchOperation) -> Option<&str> {
     operation.path.as_deref().filter(|path| !path.is_empty())
 }
 

@@ -17,6 +17,7 @@ use scim2_core::{Catalog, Error, Policy, ResourceType};
 use serde_json::{Map, Value};
 
 use crate::base::Base;
+use crate::crud::path_of;
 use crate::represent::named_types;
 
 /// What locations mean to requests for one type of resource.
@@ -55,27 +56,24 @@ impl Locations<'_> {
     }
 
     fn out_of_operation(&self, operation: &mut PatchOperation) -> Result<(), Error> {
-        match (operation.path.as_deref(), &operation.value) {
-            (None | Some(""), Some(Value::Object(values))) => self.check_resource(values)?,
-            (Some(path), Some(value)) => self.check_at(path, value)?,
-            _ => {}
+        if let Some(path) = path_of(operation) {
+            if let Some(value) = &operation.value {
+                self.check_at(path, value)?;
+            }
+            if let Some(other) = self.out_of_path(path)? {
+                operation.path = Some(other.into());
+            }
+            return Ok(());
         }
-        if let Some(path) = &mut operation.path
-            && let Some(other) = self.out_of_path(path)?
-        {
-            *path = other.into();
-        }
-        if let (None | Some(""), Some(Value::Object(values))) =
-            (operation.path.as_deref(), &mut operation.value)
-        {
-            // Entra ID sends paths as keys of a value.
-            let keys: Vec<String> = values.keys().cloned().collect();
-            for key in keys {
-                if let Some(other) = self.out_of_path(&key)?
-                    && let Some(value) = values.remove(&key)
-                {
-                    values.insert(other, value);
-                }
+        let Some(Value::Object(values)) = &mut operation.value else { return Ok(()) };
+        self.check_resource(values)?;
+        // Entra ID sends paths as keys of a value.
+        let keys: Vec<String> = values.keys().cloned().collect();
+        for key in keys {
+            if let Some(other) = self.out_of_path(&key)?
+                && let Some(value) = values.remove(&key)
+            {
+                values.insert(other, value);
             }
         }
         Ok(())

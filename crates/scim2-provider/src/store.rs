@@ -256,7 +256,14 @@ pub enum Load {
     WithoutMembers,
 }
 
-/// What becomes of the references to a resource when it is deleted (ruling W32).
+/// What becomes of the references to a resource when it is deleted (RFC 7644 §3.6, ruling W32).
+///
+/// ```
+/// use scim2_provider::ProviderConfig;
+/// use scim2_provider::store::Dangling;
+/// let mut config = ProviderConfig::default();
+/// config.dangling_references = Dangling::Kept;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a store must know each case")]
 pub enum Dangling {
