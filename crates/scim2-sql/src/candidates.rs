@@ -51,9 +51,23 @@ const MAX_RESULTS: u64 = 16;
 /// A look-up that finds what a query asks for and nothing else, so that nothing is left to decide.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Exact {
-    pub(crate) lookup: Lookup,
+    pub(crate) by: Index,
+    pub(crate) path: String,
+    pub(crate) key: String,
     /// How many results the page may have. If there are more, it is not a look-up but a list.
     pub(crate) count: u64,
+}
+
+/// The index that an exact look-up goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Index {
+    /// That of values that are unique.
+    Unique,
+    /// That of values that others may have too.
+    Values,
+    /// The same, of `externalId`: it has those of all provisioning domains, and the common one is
+    /// what is found of a resource that has no others.
+    ExternalIds,
 }
 
 impl Exact {
@@ -69,15 +83,16 @@ impl Exact {
         else {
             return None;
         };
-        let lookup = Finder { ty, element_of: None }.lookup(attr, key)?;
-        let exact = match &lookup {
-            Lookup::Unique { .. } => true,
-            // The index has those of all provisioning domains. The common one is what is found of
-            // a resource that has no others.
-            Lookup::Indexed { path, .. } => *path != EXTERNAL_ID || scope.domain.is_none(),
-            _ => false,
+        let (by, path, key) = match (Finder { ty, element_of: None }).lookup(attr, key)? {
+            Lookup::Unique { path, key } => (Index::Unique, path, key),
+            Lookup::Indexed { path: EXTERNAL_ID, .. } if scope.domain.is_some() => return None,
+            Lookup::Indexed { path: EXTERNAL_ID, key } => {
+                (Index::ExternalIds, EXTERNAL_ID.to_owned(), key)
+            }
+            Lookup::Indexed { path, key } => (Index::Values, path.to_owned(), key),
+            _ => return None,
         };
-        exact.then_some(Self { lookup, count: (*count).min(MAX_RESULTS) })
+        Some(Self { by, path, key, count: (*count).min(MAX_RESULTS) })
     }
 
     /// How many rows to look for: one more than the page has.

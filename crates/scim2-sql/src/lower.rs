@@ -528,23 +528,19 @@ impl Operand {
             }
             // SQLite's text functions take U+0000 for the end of a text, which escaped keys do not
             // have, and a part of no bytes for none.
-            (CompareOp::Sw, Dialect::Sqlite) if self.kind == Kind::Text => {
+            (CompareOp::Sw | CompareOp::Ew, Dialect::Sqlite) if self.kind == Kind::Text => {
                 sql.push("(");
                 expr.write(sql);
                 sql.push(" = ").bind(key).push(" OR substr(CAST(");
                 expr.write(sql);
-                sql.push(" AS BLOB), 1, length(CAST(").bind(key);
-                sql.push(" AS BLOB))) = CAST(").bind(key).push(" AS BLOB))");
-            }
-            (CompareOp::Ew, Dialect::Sqlite) if self.kind == Kind::Text => {
-                sql.push("(");
-                expr.write(sql);
-                sql.push(" = ").bind(key).push(" OR substr(CAST(");
-                expr.write(sql);
-                sql.push(" AS BLOB), length(CAST(");
-                expr.write(sql);
-                sql.push(" AS BLOB)) - length(CAST(").bind(key);
-                sql.push(" AS BLOB)) + 1) = CAST(").bind(key).push(" AS BLOB))");
+                if op == CompareOp::Sw {
+                    sql.push(" AS BLOB), 1, length(CAST(").bind(key).push(" AS BLOB))");
+                } else {
+                    sql.push(" AS BLOB), length(CAST(");
+                    expr.write(sql);
+                    sql.push(" AS BLOB)) - length(CAST(").bind(key).push(" AS BLOB)) + 1");
+                }
+                sql.push(") = CAST(").bind(key).push(" AS BLOB))");
             }
             (CompareOp::Sw, Dialect::Sqlite) => {
                 sql.push("substr(");

@@ -4,7 +4,6 @@
 //! gives a type other ones, the keys of its older resources would not be found.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use scim2_core::ResourceType;
@@ -57,10 +56,7 @@ fn of_schema(schema: &Schema, lines: &mut BTreeSet<String>) {
 }
 
 fn of_attribute(attribute: &Attribute) -> String {
-    let mut rules = String::new();
-    // Writing to a string does not fail.
-    let _ = write!(rules, " {:?}", attribute.attribute_type);
-    rules.make_ascii_lowercase();
+    let mut rules = format!(" {}", attribute.attribute_type).to_ascii_lowercase();
     if attribute.multi_valued {
         rules.push_str(" multi-valued");
     }

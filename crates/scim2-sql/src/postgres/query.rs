@@ -19,11 +19,10 @@ use tokio_postgres::{IsolationLevel, Row};
 use super::error::{Failure, Postgres as _};
 use super::names::Names;
 use super::read::{COLUMNS, Kept, Reader, columns, id_key};
-use crate::candidates::{Candidates, Exact, Lookup};
+use crate::candidates::{Candidates, Exact, Index};
 use crate::keys::indexed;
 use crate::lower::{self, Extent, Operand};
 use crate::own::{Own, position_key};
-use crate::shape::EXTERNAL_ID;
 use crate::sql::{Dialect, Expr, Parameter, Sql};
 
 /// How many documents are read at a time where they decide.
@@ -122,17 +121,16 @@ async fn look_up<C: GenericClient>(
     query: &Query,
 ) -> Result<Option<(u64, Vec<Kept>)>, Failure> {
     let Some(exact) = Exact::of(reader.ty, reader.scope, query) else { return Ok(None) };
-    let (sql, path, key) = match &exact.lookup {
-        Lookup::Unique { path, key } => (BY_UNIQUE, path.as_str(), key),
-        Lookup::Indexed { path: EXTERNAL_ID, key } => (BY_EXTERNAL_ID, EXTERNAL_ID, key),
-        Lookup::Indexed { path, key } => (BY_INDEXED, *path, key),
-        _ => return Ok(None),
+    let sql = match exact.by {
+        Index::Unique => BY_UNIQUE,
+        Index::Values => BY_INDEXED,
+        Index::ExternalIds => BY_EXTERNAL_ID,
     };
-    let Some(number) = names.name(reader.client, path).await? else { return Ok(None) };
-    let (key, limit) = (indexed(key), exact.limit());
+    let Some(number) = names.name(reader.client, &exact.path).await? else { return Ok(None) };
+    let (key, limit) = (indexed(&exact.key), exact.limit());
     let rows = reader.query(sql, &[&reader.tenant, &reader.rtype, &number, &key, &limit]).await?;
     let Some(total) = exact.total(rows.len()) else { return Ok(None) };
-    for row in rows.iter().filter(|_| path == EXTERNAL_ID) {
+    for row in rows.iter().filter(|_| exact.by == Index::ExternalIds) {
         if row.try_get("others").db()? {
             return Ok(None);
         }

@@ -637,6 +637,16 @@ impl PostgresStoreBuilder {
     /// another is no longer [`ready`](Store::ready), and what it writes is refused.
     ///
     /// Without it a type with other rules than those of its keys is refused when it is first used.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// use scim2_core::Catalog;
+    /// use scim2_sql::PostgresStore;
+    /// let builder = PostgresStore::builder().reindex(Catalog::standard());
+    /// let store = builder.connect("postgres://scim@localhost/scim").await?;
+    /// # let _ = store;
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn reindex(self, catalog: Catalog) -> Self {
         Self { reindex: Some(catalog), ..self }
@@ -645,6 +655,15 @@ impl PostgresStoreBuilder {
     /// Adds the certificates of a PEM text to the roots of the feature `rustls`: those of a
     /// database's own authority. The connection is then made with TLS, unless the connection string
     /// says `sslmode=disable`.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// use scim2_sql::PostgresStore;
+    /// let builder = PostgresStore::builder().add_root_pem(&std::fs::read("authority.pem")?)?;
+    /// let store = builder.connect("postgres://scim@db.example.com/scim").await?;
+    /// # let _ = store;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`ConnectError::Root`] when the text holds no certificate, or one that is broken.

@@ -13,9 +13,8 @@ use scim2_provider::text::{StoredText, TextResult};
 
 use super::error::Sqlite;
 use super::read::{Kept, Reader, columns, name_id, tenant};
-use crate::candidates::{Exact, Lookup};
+use crate::candidates::{Exact, Index};
 use crate::names::Remembered;
-use crate::shape::EXTERNAL_ID;
 
 /// How many steps of SQLite's machine go by between two looks at how many there were.
 const STEPS_BETWEEN_LOOKS: i32 = 1_000;
@@ -35,7 +34,7 @@ struct Looking {
     looks: Arc<AtomicU32>,
 }
 
-/// Users by a value of theirs that is unique.
+/// Resources by a value of theirs that is unique.
 const BY_UNIQUE: &str = concat!(
     "SELECT ",
     columns!(),
@@ -101,14 +100,14 @@ impl Glance {
         query: &Query,
     ) -> Option<TextResult> {
         let exact = Exact::of(ty, scope, query)?;
-        let (sql, path, key) = match &exact.lookup {
-            Lookup::Unique { path, key } => (BY_UNIQUE, path.as_str(), key),
-            Lookup::Indexed { path: EXTERNAL_ID, key } => (BY_EXTERNAL_ID, EXTERNAL_ID, key),
-            Lookup::Indexed { path, key } => (BY_INDEXED, *path, key),
-            _ => return None,
+        let sql = match exact.by {
+            Index::Unique => BY_UNIQUE,
+            Index::Values => BY_INDEXED,
+            Index::ExternalIds => BY_EXTERNAL_ID,
         };
         self.look(|looking| {
             let Some(reader) = self.reader(looking, scope, ty)? else { return Ok(None) };
+            let path = exact.path.as_str();
             let number = match self.names.get(path) {
                 Some(number) => number,
                 None => {
@@ -117,12 +116,12 @@ impl Glance {
                     number
                 }
             };
-            let values = params![reader.tenant, reader.rtype, number, key, exact.limit()];
+            let values = params![reader.tenant, reader.rtype, number, exact.key, exact.limit()];
             let mut statement = reader.connection.prepare_cached(sql).db()?;
             let mut rows = statement.query(values).db()?;
             let mut texts = Vec::new();
             while let Some(row) = rows.next().db()? {
-                if path == EXTERNAL_ID && row.get("others").db()? {
+                if exact.by == Index::ExternalIds && row.get("others").db()? {
                     return Ok(None);
                 }
                 texts.push(reader.text(&Kept::of(row).db()?, query.load)?);
