@@ -19,9 +19,9 @@ pub(crate) struct Place {
     #[arg(long, value_name = "DIR", required_unless_present = "database_url")]
     data: Option<PathBuf>,
     /// The PostgreSQL database that holds the data instead: `postgres://user@host/name`. Any
-    /// number of endpoints with the same types and profile may share it. With `?sslmode=require` the connection is made with TLS,
-    /// and the server's certificate must be one for the host's name; without, in the clear: over
-    /// loopback, a socket, or a network that is trusted.
+    /// number of endpoints with the same types and profile may share it. With `?sslmode=require`
+    /// the connection is made with TLS, and the server's certificate must be one for the host's
+    /// name; without, in the clear: over loopback, a socket, or a network that is trusted.
     #[arg(
         long,
         value_name = "URL",
