@@ -134,7 +134,10 @@ use crate::store::{Load, Page, Position, Query, StoreError};
 /// - **References.** `members` and `groups` show the same memberships. A deleted user is a member of
 ///   nothing; what [hooks](crate::events::ChangeHook) are asked about that is what the user's
 ///   `groups` say.
-///
+/// - **Turns.** Changes of one resource are handed over one after another in this process, so that
+///   none of them starves; only [`change_members`](Self::change_members) goes on beside itself. A
+///   handler that answers by changing that same resource through the service provider waits for
+///   itself.
 /// - **Pages.** Those by `startIndex` count results that may come and go between two pages, so that
 ///   some are seen twice or not at all: RFC 7644 §3.4.2.4 allows it. Those by cursor must not, and a
 ///   handler that makes cursors of such counts fails the check `query.cursor-while-changing` of

@@ -113,6 +113,7 @@ mod scripts;
 mod shape;
 pub mod store;
 pub mod text;
+mod turns;
 mod view;
 mod watch;
 

@@ -19,6 +19,7 @@ use crate::events::{Cascade, ChangeRecord, Outbox};
 pub use crate::keyset::SortedPosition;
 use crate::scope::Scope;
 use crate::text::{StoredText, TextResult};
+pub use crate::turns::{Turn, Turns};
 
 /// Keeps resources. [`MemoryStore`](crate::MemoryStore) is one.
 ///

@@ -84,7 +84,6 @@ mod shape;
 mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-mod turns;
 
 pub use columns::{Column, ColumnMap, ColumnMapBuilder, MapError, Rows};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

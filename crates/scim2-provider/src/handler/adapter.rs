@@ -18,16 +18,18 @@ use crate::store::{
     Change, Check, Dangling, Load, Page, Query, QueryResult, Store, StoreError, Stored, Updated,
     Write, has_groups, has_members,
 };
+use crate::turns::Turns;
 
 /// The store of one resource type that a handler keeps.
 pub(super) struct Adapter<R, H> {
     handler: H,
+    turns: Turns,
     view: PhantomData<fn() -> R>,
 }
 
 impl<R: TypedResource, H: Handler<R>> Adapter<R, H> {
     pub(super) fn new(handler: H) -> Self {
-        Self { handler, view: PhantomData }
+        Self { handler, turns: Turns::default(), view: PhantomData }
     }
 
     async fn find(
@@ -51,6 +53,7 @@ impl<R: TypedResource, H: Handler<R>> Adapter<R, H> {
         id: &ResourceId,
         change: &mut (dyn FnMut(&Stored) -> Result<Option<Resource>, StoreError> + Send),
     ) -> Result<Updated, StoreError> {
+        let _turn = self.turns.alone(scope, id).await;
         for _ in 0..Handlers::MAX_ATTEMPTS {
             // Whatever the change looks at, what is replaced is the whole resource.
             let before = self.find(scope, ty, id, Load::Full).await?;
@@ -66,6 +69,34 @@ impl<R: TypedResource, H: Handler<R>> Adapter<R, H> {
                     asked.compare(ty, &stored);
                     return Ok(Updated::changed(stored));
                 }
+                Err(HandlerError::Conflict) => {}
+                Err(error) => return Err(passed_on(ty, error)),
+            }
+        }
+        Err(StoreError::Conflict)
+    }
+
+    /// Adds and removes members without the rest of the group. None if the handler does not.
+    async fn change_one_by_one(
+        &self,
+        scope: &Scope,
+        ty: &ResourceType,
+        id: &ResourceId,
+        expected: Option<&EntityTags>,
+        delta: &MemberDelta,
+    ) -> Result<Option<Updated>, StoreError> {
+        let _turn = self.turns.beside(scope, id).await;
+        for _ in 0..Handlers::MAX_ATTEMPTS {
+            let before = self.find(scope, ty, id, Load::WithoutMembers).await?;
+            let before = before.ok_or(StoreError::NotFound)?;
+            check_version(&before, expected)?;
+            let version = expected.map(|_| &before.version);
+            match self.handler.change_members(scope, id, version, delta).await {
+                Ok(Membership::Done { record, members }) => {
+                    let stored = stored_as(ty, id, record)?;
+                    return Ok(Some(Updated::members(stored, members)));
+                }
+                Ok(Membership::NotOffered) => return Ok(None),
                 Err(HandlerError::Conflict) => {}
                 Err(error) => return Err(passed_on(ty, error)),
             }
@@ -168,20 +199,8 @@ impl<R: TypedResource, H: Handler<R>> Store for Adapter<R, H> {
         delta: &MemberDelta,
         _: Option<&ChangeRecord>,
     ) -> Result<Updated, StoreError> {
-        for _ in 0..Handlers::MAX_ATTEMPTS {
-            let before = self.find(scope, ty, id, Load::WithoutMembers).await?;
-            let before = before.ok_or(StoreError::NotFound)?;
-            check_version(&before, expected)?;
-            let version = expected.map(|_| &before.version);
-            match self.handler.change_members(scope, id, version, delta).await {
-                Ok(Membership::Done { record, members }) => {
-                    let stored = stored_as(ty, id, record)?;
-                    return Ok(Updated::members(stored, members));
-                }
-                Ok(Membership::NotOffered) => break,
-                Err(HandlerError::Conflict) => {}
-                Err(error) => return Err(passed_on(ty, error)),
-            }
+        if let Some(updated) = self.change_one_by_one(scope, ty, id, expected, delta).await? {
+            return Ok(updated);
         }
         let mut done = MemberDelta::default();
         let mut change = |before: &Stored| {
@@ -203,6 +222,7 @@ impl<R: TypedResource, H: Handler<R>> Store for Adapter<R, H> {
         _: Dangling,
         mut check: Check<'_>,
     ) -> Result<(), StoreError> {
+        let _turn = self.turns.alone(scope, id).await;
         for _ in 0..Handlers::MAX_ATTEMPTS {
             // A user's groups say whose member it ceases to be.
             let load = if has_groups(ty) { Load::Full } else { load };

@@ -52,5 +52,6 @@ mod store;
 mod store_rows;
 mod support;
 mod text;
+mod turns;
 mod vendors;
 mod visible;

@@ -15,7 +15,8 @@ use scim2_core::secret::Secret;
 use scim2_core::{Catalog, ResourceType};
 use scim2_provider::events::{Cascade, ChangeRecord, Outbox};
 use scim2_provider::store::{
-    Change, Check, Dangling, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
+    Change, Check, Dangling, Load, Query, QueryResult, Store, StoreError, Stored, Turns, Updated,
+    Write,
 };
 use scim2_provider::text::{StoredText, TextResult};
 use scim2_provider::{Clock, Scope, SystemClock};
@@ -35,7 +36,6 @@ use crate::integrity::Integrity;
 use crate::rules::{self, Known};
 use crate::secret::{Hashed, Secrets, hash_all, verify};
 use crate::shape::Content;
-use crate::turns::Turns;
 
 /// How often a change is tried before it is given up as lost to other writers.
 const MAX_RACES: u32 = 32;
@@ -391,7 +391,7 @@ impl Store for PostgresStore {
         mut change: Change<'_>,
     ) -> Result<Updated, StoreError> {
         let generation = self.meet(ty).await?;
-        let _turn = self.inner.turns.take(scope, id).await;
+        let _turn = self.inner.turns.alone(scope, id).await;
         let names = &self.inner.names;
         for attempt in 1..=MAX_RACES {
             let (kept, before) = self
@@ -446,7 +446,7 @@ impl Store for PostgresStore {
         record: Option<&ChangeRecord>,
     ) -> Result<Updated, StoreError> {
         self.meet(ty).await?;
-        let _turn = self.inner.turns.take(scope, id).await;
+        let _turn = self.inner.turns.alone(scope, id).await;
         let names = &self.inner.names;
         let now = self.now();
         self.retried(move |mut client| async move {
@@ -480,7 +480,7 @@ impl Store for PostgresStore {
         mut check: Check<'_>,
     ) -> Result<(), StoreError> {
         self.meet(ty).await?;
-        let _turn = self.inner.turns.take(scope, id).await;
+        let _turn = self.inner.turns.alone(scope, id).await;
         let names = &self.inner.names;
         for attempt in 1..=MAX_RACES {
             let (kept, before, referrers) = self

@@ -15,7 +15,8 @@ use scim2_core::resource::ResourceId;
 use scim2_core::{Catalog, ResourceType};
 use scim2_provider::events::{Cascade, ChangeRecord, Outbox};
 use scim2_provider::store::{
-    Change, Check, Dangling, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
+    Change, Check, Dangling, Load, Query, QueryResult, Store, StoreError, Stored, Turns, Updated,
+    Write,
 };
 use scim2_provider::text::{StoredText, TextResult};
 use scim2_provider::{Clock, Scope, SystemClock};
@@ -38,7 +39,6 @@ use crate::names::Remembered;
 use crate::rules::{self, Known};
 use crate::secret::{Hashed, Secrets, hash_all, verify};
 use crate::shape::Content;
-use crate::turns::Turns;
 
 /// How often an update is tried before it is given up as lost to other writers.
 const MAX_RACES: u32 = 16;
@@ -344,7 +344,7 @@ impl Store for SqliteStore {
         mut change: Change<'_>,
     ) -> Result<Updated, StoreError> {
         self.meet(ty).await?;
-        let _turn = self.inner.turns.take(scope, id).await;
+        let _turn = self.inner.turns.alone(scope, id).await;
         for lost in 0..MAX_RACES {
             let _pass = self.inner.precedence.pass(lost).await;
             let (scope, ty, id) = (scope.clone(), ty.clone(), id.clone());
@@ -430,7 +430,7 @@ impl Store for SqliteStore {
         mut check: Check<'_>,
     ) -> Result<(), StoreError> {
         self.meet(ty).await?;
-        let _turn = self.inner.turns.take(scope, id).await;
+        let _turn = self.inner.turns.alone(scope, id).await;
         for lost in 0..MAX_RACES {
             let _pass = self.inner.precedence.pass(lost).await;
             let (reader_scope, reader_ty, reader_id) = (scope.clone(), ty.clone(), id.clone());
