@@ -18,6 +18,7 @@ use crate::events::{Cascade, ChangeEvent, ChangeRecord, MemoryOutbox, Outbox};
 use crate::scope::{Scope, TenantId};
 use crate::store::{
     Change, Check, Dangling, Load, Query, QueryResult, Store, StoreError, Stored, Updated, Write,
+    unchanged_members,
 };
 use crate::text::{StoredText, TextResult};
 
@@ -172,7 +173,9 @@ impl Store for MemoryStore {
         };
         let mut after = write.resource.into_inner();
         after.insert("id", id.as_str());
-        let content = Content::of(ty, after);
+        let unchanged = unchanged_members(&before.resource, &after);
+        let mut content = Content::of(ty, after);
+        content.leave_members(&unchanged);
         tenant.check_unique(id, ty, scope, &content)?;
         let memberships = match load {
             Load::Full => Memberships::Replace,

@@ -1,5 +1,6 @@
 //! What a service provider needs of the place where resources are kept.
 
+use std::collections::{HashMap, HashSet};
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
@@ -37,7 +38,7 @@ pub use crate::turns::{Turn, Turns};
 /// - **Members.** A group's `members` are a set, kept apart from the document so that adding one
 ///   costs one. `members[].type` and `members[].display` are read live from the member where it
 ///   exists; where that has no `displayName`, `display` is what was written, or its `userName`.
-///   A user's `groups` are computed when read: direct and indirect, whatever cycles there
+///   What is written as it was shown is not said anew ([`unchanged_members`]). A user's `groups` are computed when read: direct and indirect, whatever cycles there
 ///   are. `manager.displayName` is read live where the manager exists.
 /// - **References.** Deleting a resource takes it out of all `members` and clears references
 ///   such as `manager` that point to it; those resources get new versions. With
@@ -622,6 +623,37 @@ pub fn has_members(ty: &ResourceType) -> bool {
             && members.is_resource_reference()
             && members.mutability == Mutability::ReadWrite
     })
+}
+
+/// The members that a change writes just as they are shown. What a store keeps of these stays as
+/// it is: their `type` and `display` may be read from themselves (ruling W31), and nobody says them
+/// by leaving them as they are.
+///
+/// ```
+/// # fn main() -> Result<(), serde_json::Error> {
+/// use std::collections::HashSet;
+///
+/// use scim2_core::Resource;
+/// use scim2_core::resource::ResourceId;
+/// use scim2_provider::store::unchanged_members;
+/// let before: Resource = serde_json::from_str(
+///     r#"{"members": [{"value": "1", "display": "Babs"}, {"value": "2", "display": "Jim"}]}"#,
+/// )?;
+/// let after: Resource = serde_json::from_str(
+///     r#"{"members": [{"value": "1", "display": "Babs"}, {"value": "2"}, {"value": "3"}]}"#,
+/// )?;
+/// assert_eq!(unchanged_members(&before, &after), HashSet::from([ResourceId::from("1")]));
+/// # Ok(()) }
+/// ```
+#[must_use]
+pub fn unchanged_members(before: &Resource, after: &Resource) -> HashSet<ResourceId> {
+    fn members(group: &Resource) -> impl Iterator<Item = (&str, &Value)> {
+        let members = group.get("members").and_then(Value::as_array).into_iter().flatten();
+        members.filter_map(|member| Some((member.get("value")?.as_str()?, member)))
+    }
+    let shown: HashMap<_, _> = members(before).collect();
+    let unchanged = members(after).filter(|(id, member)| shown.get(id) == Some(member));
+    unchanged.map(|(id, _)| ResourceId::from(id)).collect()
 }
 
 /// Whether resources of this type show the groups that they are in: a multi-valued, readOnly

@@ -1,5 +1,7 @@
 //! A resource taken apart into what the tables keep.
 
+use std::collections::HashSet;
+
 use scim2_core::catalog::common_attribute;
 use scim2_core::key::comparison_key;
 use scim2_core::schema::{Attribute, Uniqueness};
@@ -7,6 +9,7 @@ use scim2_core::syntax::AttrPath;
 use scim2_core::{Error, Policy, Resource, ResourceType};
 use scim2_provider::store::{
     SecretValue, StoreError, has_groups, has_members, singular_references, take_secrets,
+    unchanged_members,
 };
 use serde_json::{Map, Value};
 
@@ -44,6 +47,8 @@ pub(crate) struct Member {
     pub(crate) id: String,
     /// What the client said of it beside `value`, as JSON.
     pub(crate) element: Option<String>,
+    /// What is kept of it stays as it is.
+    pub(crate) unchanged: bool,
 }
 
 /// A singular reference such as `manager`.
@@ -86,6 +91,22 @@ impl Content {
         Ok(Self { document, external_id, members, references, unique, indexed, secrets })
     }
 
+    /// The same of what is to be in the place of what is there.
+    pub(crate) fn replacing(
+        before: &Resource,
+        ty: &ResourceType,
+        document: Resource,
+    ) -> Result<Self, StoreError> {
+        let unchanged = unchanged_members(before, &document);
+        let unchanged: HashSet<_> =
+            unchanged.iter().map(|id| comparison_key(true, id.as_str())).collect();
+        let mut content = Self::of(ty, document)?;
+        for member in &mut content.members {
+            member.unchanged = unchanged.contains(member.id.as_str());
+        }
+        Ok(content)
+    }
+
     /// How others show the resource: its `displayName`, and the `userName` where it has none.
     pub(crate) fn names(&self) -> (Option<&str>, Option<&str>) {
         (self.document.text("displayName"), self.document.text("userName"))
@@ -103,7 +124,8 @@ impl Member {
         } else {
             Some(serde_json::to_string(&element).map_err(StoreError::internal)?)
         };
-        Ok(Some(Self { id: comparison_key(true, &value).into_owned(), element }))
+        let id = comparison_key(true, &value).into_owned();
+        Ok(Some(Self { id, element, unchanged: false }))
     }
 }
 

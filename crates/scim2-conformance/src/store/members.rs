@@ -2,7 +2,7 @@
 
 use scim2_core::etag::EntityTags;
 use scim2_core::resource::ResourceId;
-use scim2_provider::store::{Dangling, Load, Store, StoreError, Stored};
+use scim2_provider::store::{Dangling, Load, Store, StoreError, Stored, Write};
 use serde_json::{Value, json};
 
 use super::kit::{ENTERPRISE, Fault, Kit, delta, ensure, equal, refused, sorted_ids, values};
@@ -19,6 +19,7 @@ promises! {
     "members.without", "an update without members keeps them, a read without them has none" => without;
     "members.full", "a full update replaces the members" => full;
     "members.live", "type and display of a member are read from the member" => live;
+    "members.unchanged", "what is shown of a member is not said of it by writing it back" => unchanged;
     "members.groups", "a user's groups are read, direct and indirect, in cycles too" => groups;
     "members.filter", "filters see members and groups" => filter;
     "references.members", "a deleted user is in no group, and the group has another version" => cascade;
@@ -160,6 +161,41 @@ async fn live(kit: &Kit) -> Result<(), Fault> {
         equal(name, &found, &Some(value))?;
     }
     Ok(())
+}
+
+async fn unchanged(kit: &Kit) -> Result<(), Fault> {
+    let (silent, said) = (kit.named("silent").await?, kit.named("said").await?);
+    let members = json!([{"value": silent.as_str()}, {"value": said.as_str(), "display": "Said"}]);
+    let body = json!({"displayName": "g", "members": members});
+    let group = kit.try_insert(&kit.group, body).await??;
+    let group = ResourceId::from(group.id());
+    let shown = async |member: &ResourceId| -> Result<Option<String>, Fault> {
+        let stored = kit.get(&kit.group, &group).await?;
+        let members = stored.resource.get("members").and_then(Value::as_array);
+        let id = json!(member.as_str());
+        let found = members.into_iter().flatten().find(|shown| shown.get("value") == Some(&id));
+        let display = found.and_then(|shown| shown.get("display")).and_then(Value::as_str);
+        Ok(display.map(str::to_owned))
+    };
+    // A store need not keep what is said of members that have a `userName`.
+    let before = [shown(&silent).await?, shown(&said).await?];
+    for (id, name) in [(&silent, "silent"), (&said, "said")] {
+        let body = json!({"userName": name, "displayName": "Live"});
+        kit.replace(&kit.user, id, Load::Full, body).await??;
+    }
+    let rename = Box::new(|before: &Stored| {
+        let mut after = before.resource.clone();
+        after.insert("displayName", "renamed");
+        let after =
+            kit.group.validate_replace(&before.resource, after, &scim2_core::Policy::strict())?;
+        Ok(Some(Write::from(after)))
+    });
+    kit.store.update(&kit.scope, &kit.group, &group, Load::Full, rename).await?;
+    equal("display", &shown(&silent).await?.as_deref(), &Some("Live"))?;
+    for (id, name) in [(&silent, "silent"), (&said, "said")] {
+        kit.replace(&kit.user, id, Load::Full, json!({"userName": name})).await??;
+    }
+    equal("display", &[shown(&silent).await?, shown(&said).await?], &before)
 }
 
 async fn groups(kit: &Kit) -> Result<(), Fault> {

@@ -126,7 +126,8 @@ pub(super) enum Memberships {
 pub(super) struct Content {
     document: Resource,
     external_id: Option<Value>,
-    members: Vec<(ResourceId, Map<String, Value>)>,
+    /// What is said of each; none of what stays as it is.
+    members: Vec<(ResourceId, Option<Map<String, Value>>)>,
     references: HashSet<ResourceId>,
     /// Unique values but `externalId`: path and comparison key.
     keys: Vec<(String, String)>,
@@ -146,7 +147,7 @@ impl Content {
                 let Value::Object(mut element) = element else { continue };
                 element.remove("$ref");
                 if let Some(Value::String(id)) = element.get("value") {
-                    members.push((ResourceId::from(id.as_str()), element));
+                    members.push((ResourceId::from(id.as_str()), Some(element)));
                 }
             }
         }
@@ -173,6 +174,13 @@ impl Content {
             document.insert("externalId", external_id);
         }
         Self { document, external_id, members, references, keys }
+    }
+
+    /// Leaves what is kept of these members as it is.
+    pub(super) fn leave_members(&mut self, unchanged: &HashSet<ResourceId>) {
+        for (_, element) in self.members.iter_mut().filter(|(id, _)| unchanged.contains(id)) {
+            *element = None;
+        }
     }
 }
 
@@ -279,7 +287,9 @@ impl Tenant {
                 self.unlink(id, member);
             }
             for (member, element) in content.members {
-                self.link(id, member, element);
+                if let Some(element) = element {
+                    self.link(id, member, element);
+                }
             }
         }
         self.touch(id, now);

@@ -395,19 +395,20 @@ impl Writer<'_, '_> {
                    SELECT $1, w.member, $2, w.element
                    FROM unnest($3::text[], $4::text[]) AS w (member, element)
                    ON CONFLICT (group_pk, member) DO NOTHING RETURNING member";
-        let (ids, elements) = member_columns(members);
+        let (ids, elements) = member_columns(members.iter());
         let rows = self.query(sql, &[&pk, &self.numbers.tenant, &ids, &elements]).await?;
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
     /// Makes these the members, and no others.
     async fn put_members(&self, pk: i64, members: &[Member]) -> Result<(), Failure> {
-        let (ids, elements) = member_columns(members);
+        let (ids, _) = member_columns(members.iter());
         let sql = "DELETE FROM scim_member m WHERE m.group_pk = $1
                    AND NOT EXISTS (SELECT 1 FROM unnest($2::text[]) AS w (member)
                                    WHERE w.member = m.member)";
         self.execute(sql, &[&pk, &ids]).await?;
-        if members.is_empty() {
+        let (ids, elements) = member_columns(members.iter().filter(|member| !member.unchanged));
+        if ids.is_empty() {
             return Ok(());
         }
         let sql = "INSERT INTO scim_member AS m (group_pk, member, tenant, element)
@@ -678,10 +679,12 @@ fn columns<'k>(keys: impl Iterator<Item = &'k (i64, String)>) -> (Vec<i64>, Vec<
     keys.map(|(path, key)| (*path, key.as_str())).unzip()
 }
 
-fn member_columns(members: &[Member]) -> (Vec<String>, Vec<Option<&str>>) {
+fn member_columns<'a>(
+    members: impl DoubleEndedIterator<Item = &'a Member>,
+) -> (Vec<String>, Vec<Option<&'a str>>) {
     // One statement must not name a row twice; of members with one value the last counts.
     let mut seen = BTreeSet::new();
-    let unique = members.iter().rev().filter(|member| seen.insert(member.id.as_str()));
+    let unique = members.rev().filter(|member| seen.insert(member.id.as_str()));
     unique.map(|member| (escape(&member.id).into_owned(), member.element.as_deref())).unzip()
 }
 

@@ -363,7 +363,7 @@ impl Store for SqliteStore {
                 return Ok(Updated::unchanged(before));
             };
             let Write { resource, record, .. } = write;
-            let mut content = Content::of(&ty, resource.into_inner())?;
+            let mut content = Content::replacing(&before.resource, &ty, resource.into_inner())?;
             let secrets = self.hash(&mut content).await?;
             let now = self.now();
             let written = self

@@ -576,7 +576,7 @@ impl Writer<'_> {
             .db()?;
         for member in members {
             match old.remove(&member.id) {
-                Some(element) if element == member.element => {}
+                Some(element) if member.unchanged || element == member.element => {}
                 Some(_) => {
                     self.leave(&member.id)?;
                     self.join(member)?;
