@@ -607,6 +607,9 @@ impl SqliteStoreBuilder {
         if let Some(catalog) = &self.reindex {
             reindex(&mut writer, catalog, keys)?;
         }
+        // The old pages that would undo one change of a transaction are kept in memory, as many as
+        // that change touches: writing them to a file costs a third of all that a change costs.
+        writer.pragma_update(None, "temp_store", "MEMORY")?;
         let sql = "SELECT id FROM scim_resource ORDER BY pk DESC LIMIT 1";
         let last = writer.query_row(sql, [], |row| id_column(row, 0)).optional()?;
         let ids = Generator::after(last.as_deref());
